@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# The command `doctor`: what the machine has, and what is missing and for what.
+
+report() {
+  printf '%-11s %s\n' "$1" "$2"
+}
+
+# report_tool NAME WHAT_FOR VERSION_COMMAND...
+report_tool() {
+  local name=$1 purpose=$2
+  shift 2
+  if command -v "$1" > /dev/null; then
+    report "$name" "$("$@" 2> /dev/null | head -n 1)"
+  else
+    report "$name" "missing: $purpose"
+  fi
+}
+
+report_bazel() {
+  # Debian's Bazel does not know its own version; the package manager does.
+  local version
+  if ! command -v bazel > /dev/null; then
+    report bazel "missing: nothing can be built"
+    return
+  fi
+  # shellcheck disable=SC2016
+  version=$(dpkg-query -W -f='${Version}' bazel-bootstrap 2> /dev/null) ||
+    version=$(bazel --version 2> /dev/null)
+  report bazel "$version"
+}
+
+report_kvm() {
+  if [[ ! -e /dev/kvm ]]; then
+    report /dev/kvm "missing: checks against a real MMU are skipped"
+  elif [[ -r /dev/kvm && -w /dev/kvm ]]; then
+    report /dev/kvm "usable"
+  else
+    report /dev/kvm "present, but this user may not open it (add yourself to group kvm)"
+  fi
+}
+
+report_memory() {
+  awk '/^MemTotal/ { total = $2 } /^MemAvailable/ { free = $2 }
+    END { printf "%-11s %.1f GiB, %.1f GiB available\n", "memory", total / 2^20, free / 2^20 }' \
+    /proc/meminfo
+}
+
+report_packages() {
+  local missing
+  if ! has_apt; then
+    report packages "no apt-get here: install by hand what is missing above"
+    return
+  fi
+  mapfile -t missing < <(missing_packages "${BUILD_PACKAGES[@]}")
+  if ((${#missing[@]} == 0)); then
+    report packages "all installed"
+  else
+    report packages "missing, installed by the next command that builds: ${missing[*]}"
+  fi
+}
+
+print_doctor() {
+  # shellcheck disable=SC1091
+  report system "$(. /etc/os-release 2> /dev/null && echo "${PRETTY_NAME:-unknown}"), $(uname -rm)"
+  report cores "$(nproc)"
+  report_memory
+  report_tool clang "the first compiler" clang-19 --version
+  report_tool lld "the linker" ld.lld-19 --version
+  report_tool gcc "the second compiler (--config=gcc)" g++ --version
+  report_bazel
+  report_tool perf "recording traces of real programs" perf --version
+  report_kvm
+  report_packages
+}
