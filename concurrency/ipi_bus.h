@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef PADDOCK_CONCURRENCY_IPI_BUS_H_
+#define PADDOCK_CONCURRENCY_IPI_BUS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "paddock/concurrency/cpu.h"
+#include "paddock/concurrency/spin_lock.h"
+#include "paddock/concurrency/sync.h"
+
+namespace paddock {
+
+// Work that one CPU asks others to do at their next interrupt point. One request may be pending on
+// many CPUs at once; it stays valid until each of them has returned from Handle.
+class IpiRequest {
+ public:
+  // Runs on the target's thread, inside IpiBus::Poll. May Send, Wake and retire; must not wait.
+  virtual void Handle(const CpuPin& pin) = 0;
+
+ protected:
+  ~IpiRequest() = default;
+};
+
+enum class Delivery {
+  kQueued,     // the first pending request of the target, which was kicked
+  kCoalesced,  // the target had unhandled requests already: queued behind them, without a kick
+  kIdle,       // the target is idle: not queued, Handle will not run; it catches up on waking
+};
+
+struct IpiStats {
+  uint64_t sent = 0;        // all of the below
+  uint64_t kicks = 0;       // kQueued
+  uint64_t coalesced = 0;   // kCoalesced
+  uint64_t idle_skips = 0;  // kIdle
+  uint64_t handled = 0;     // calls of Handle
+};
+
+// Inter-processor requests through one mailbox for each CPU. A CPU looks into its own at interrupt
+// points (Poll), while it waits (WaitUntil), and before it goes idle.
+//
+//   switch (bus.Send(target, &request)) { ... }    // any thread
+//   bus.Poll(pin);                                 // the target's thread, now and then
+//   bus.WaitUntil(pin, [&] { return request.done(); }, sync::kNoDeadline);
+//
+// Idle CPUs are lazy: a CPU is idle while no thread is pinned to it, and nothing is queued for it
+// then. The idle flag changes under the mailbox lock, so a sender that gets kIdle is ordered before
+// the target's next OnWake: whatever it wrote before Send is visible to observers that were added
+// to the registry after the bus. Nothing is lost on going idle: what was queued is handled first.
+//
+// Thread-safe. Create the bus after the RcuDomain that its requests retire into, and before any
+// CPU is pinned. Cost: Poll with nothing pending reads one word of the CPU's own line; Send takes
+// the target's mailbox lock, and allocates only while a mailbox grows beyond its longest queue.
+class IpiBus final : public CpuObserver {
+ public:
+  explicit IpiBus(CpuRegistry& registry);
+  // No CPU may be pinned (checked).
+  ~IpiBus();
+  IpiBus(const IpiBus&) = delete;
+  IpiBus& operator=(const IpiBus&) = delete;
+
+  // Requests of one sender to one target are handled in the order of sending. Sending to the
+  // caller's own CPU is allowed: handled at its next Poll.
+  Delivery Send(CpuId target, IpiRequest* request);
+
+  // Whether `cpu` has queued requests that no Poll has picked up. A hint.
+  bool HasPending(CpuId cpu) const {
+    // order: acquire pairs with the release in Send, so that the queue is seen with it.
+    return mailboxes_.At(cpu).pending.load(sync::acquire) != 0;
+  }
+
+  // An interrupt point: handles everything that is pending on this CPU. Inside a Handle it does
+  // nothing, so requests never nest on the stack.
+  void Poll(const CpuPin& pin) {
+    if (HasPending(pin.cpu())) [[unlikely]]
+      PollSlow(pin);
+  }
+
+  // Unparks the thread that waits in WaitUntil on `cpu`, now or next. Whoever makes the awaited
+  // predicate true calls this afterwards, unless it does so in a request to that CPU.
+  void Wake(CpuId cpu) { mailboxes_.At(cpu).parker.Unpark(); }
+
+  // Waits until `done()`, handling this CPU's requests all along: spins for about 2 us, yields a
+  // few times, then sleeps until a Send to this CPU, a Wake of it, or the deadline (nanoseconds of
+  // sync::NowNs()). False: the deadline passed and `done()` did not hold. `done` runs on this
+  // thread, often; it must not wait. Not from a Handle (checked), and not inside a read-side
+  // section for long.
+  template <class Pred>
+  bool WaitUntil(const CpuPin& pin, Pred done, uint64_t deadline_ns) {
+    Mailbox& box = mailboxes_.Get(pin);
+    CheckMayWait(box);
+    for (uint32_t attempt = 0; attempt < kSpins + kYields; ++attempt) {
+      Poll(pin);
+      if (done()) return true;
+      if (attempt < kSpins) {
+        sync::CpuRelax();
+      } else {
+        sync::YieldThread();
+      }
+    }
+    // race: a waker cannot slip in between the look and the sleep:
+    //   1. this CPU: done() is false        2. another: makes it true, Wake leaves the token
+    //   3. this CPU: ParkUntil finds the token, returns, and looks again.
+    bool in_time = true;
+    for (;;) {
+      Poll(pin);
+      if (done()) return true;
+      if (!in_time) return false;
+      in_time = box.parker.ParkUntil(deadline_ns) &&
+                (deadline_ns == sync::kNoDeadline || sync::NowNs() < deadline_ns);
+    }
+  }
+
+  // Exact while no CPU sends or polls.
+  IpiStats stats() const;
+
+  void OnWake(const CpuPin& pin) override;
+  void OnIdle(const CpuPin& pin) override;
+
+ private:
+  static constexpr uint32_t kSpins = 50;
+  static constexpr uint32_t kYields = 4;
+
+  struct Mailbox {
+    // Whether `queue` holds anything: what Poll looks at. Written under `lock`.
+    sync::Atomic<uint32_t> pending{};
+    sync::Parker parker;
+
+    mutable SpinLock lock;
+    bool idle ABSL_GUARDED_BY(lock) = true;
+    std::vector<IpiRequest*> queue ABSL_GUARDED_BY(lock);
+    IpiStats stats ABSL_GUARDED_BY(lock);
+
+    // The owner's. `working` swaps with `queue`, so both keep their capacity.
+    std::vector<IpiRequest*> working;
+    bool handling = false;
+  };
+
+  void PollSlow(const CpuPin& pin);
+  static void CheckMayWait(const Mailbox& box);
+
+  CpuRegistry& registry_;
+  CpuLocal<Mailbox> mailboxes_;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_CONCURRENCY_IPI_BUS_H_

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "paddock/concurrency/rcu.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace paddock {
+
+RcuDomain::RcuDomain(CpuRegistry& cpus, Options options)
+    : registry_(cpus), options_(std::move(options)), cpus_(cpus), obstructions_(cpus) {
+  PADDOCK_CHECK(options_.batch_size >= 1, "a batch holds at least one object");
+  PADDOCK_CHECK(options_.max_nesting >= 1, "sections nest at least once");
+  registry_.AddObserver(this);
+}
+
+RcuDomain::~RcuDomain() {
+  for (uint32_t cpu = 0; cpu < cpus_.size(); ++cpu) {
+    // order: acquire pairs with the release in Leave.
+    PADDOCK_CHECK(cpus_.At(CpuId{cpu}).announced.load(sync::acquire) == kQuiescent,
+                  "an RcuDomain is destroyed inside a read-side section");
+  }
+  {
+    absl::StatusOr<CpuPin> pin = registry_.Pin(CpuId{0});
+    PADDOCK_CHECK(pin.ok(), "an RcuDomain is destroyed while a CPU is pinned");
+    Drain(*pin);
+  }
+  registry_.RemoveObserver(this);
+}
+
+void RcuDomain::OnWake(const CpuPin& pin) { cpus_.Get(pin).seal_at = options_.batch_size; }
+
+void RcuDomain::OnIdle(const CpuPin& pin) {
+  PerCpu& cpu = cpus_.Get(pin);
+  PADDOCK_CHECK(cpu.nesting == 0, "a CPU goes idle inside a read-side section");
+  cpu.seal_at = 0;
+  HandOver(cpu);
+}
+
+void RcuDomain::RetireSlow(PerCpu& cpu) {
+  if (cpu.seal_at == 0) {
+    // An observer that was added before the domain retires while the CPU goes idle.
+    HandOver(cpu);
+    return;
+  }
+  Seal(cpu);
+  TryAdvance(cpu);
+}
+
+void RcuDomain::Seal(PerCpu& cpu) {
+  cpu.lone_polls = 0;
+  if (cpu.open.empty()) return;
+  cpu.sealed.Add(cpu.open, SealEpoch(), sync::NowNs());
+}
+
+// Gives the CPU's backlog to the orphans, sealed anew: later than needed, but one epoch for all.
+void RcuDomain::HandOver(PerCpu& cpu) {
+  if (cpu.Backlog() == 0) return;
+  NotePeak(cpu);
+  cpu.lone_polls = 0;
+  internal::RcuList all = cpu.sealed.TakeAll();
+  all.Splice(cpu.open);
+  {
+    SpinLockGuard guard(orphan_lock_);
+    // Sealed under the lock, so that the epochs in the list never go down.
+    orphans_.Add(all, SealEpoch(), sync::NowNs());
+    // order: relaxed: hints for Poll; the lists are read under the lock.
+    orphan_count_.store(orphans_.count(), sync::relaxed);
+    orphan_due_epoch_.store(orphans_.next_due_epoch(), sync::relaxed);
+  }
+  // order: relaxed: a counter that only this CPU writes.
+  cpu.settled.store(cpu.retired.load(sync::relaxed), sync::relaxed);
+}
+
+void RcuDomain::PollSlow(const CpuPin& pin, PerCpu& cpu) {
+  if (!MayReclaim(cpu)) return;
+  SealIfLeftAlone(cpu);
+
+  // order: relaxed: hints, see HandOver.
+  const bool has_orphans = orphan_count_.load(sync::relaxed) != 0;
+  if (cpu.sealed.empty() && !has_orphans) return;
+
+  // order: acquire pairs with the seq_cst advances: the sections that ended before them are over.
+  uint64_t epoch = epoch_.load(sync::acquire);
+  const uint64_t due = cpu.sealed.next_due_epoch();
+  const uint64_t orphans_due = has_orphans ? orphan_due_epoch_.load(sync::relaxed) : 0;
+  if (due > epoch || orphans_due > epoch) epoch = TryAdvance(cpu);
+
+  internal::RcuList mine = cpu.sealed.TakeDue(epoch);
+  if (!mine.empty()) {
+    NotePeak(cpu);
+    const uint64_t count = mine.count();
+    Reclaim(pin, cpu, std::move(mine));
+    // order: relaxed: a counter that only this CPU writes.
+    cpu.settled.store(cpu.settled.load(sync::relaxed) + count, sync::relaxed);
+  }
+  if (has_orphans) Reclaim(pin, cpu, TakeDueOrphans(epoch));
+}
+
+// Batches fill while the CPU goes on retiring; one that stopped growing must not wait for ever.
+void RcuDomain::SealIfLeftAlone(PerCpu& cpu) {
+  const uint64_t count = cpu.open.count();
+  if (count != cpu.polled_count) {
+    cpu.polled_count = count;
+    cpu.lone_polls = 0;
+  }
+  if (count != 0 && cpu.sealed.empty() && ++cpu.lone_polls >= kPollsBeforeSeal) Seal(cpu);
+}
+
+// As PollSlow, without waiting for batches to fill.
+void RcuDomain::PollHard(const CpuPin& pin, PerCpu& cpu) {
+  if (MayReclaim(cpu)) Seal(cpu);
+  PollSlow(pin, cpu);
+}
+
+internal::RcuList RcuDomain::TakeDueOrphans(uint64_t epoch) {
+  if (!orphan_lock_.TryLock()) return {};  // another CPU is at it
+  internal::RcuList due = orphans_.TakeDue(epoch);
+  // order: relaxed: hints, see HandOver.
+  orphan_count_.store(orphans_.count(), sync::relaxed);
+  orphan_due_epoch_.store(orphans_.next_due_epoch(), sync::relaxed);
+  orphan_lock_.Unlock();
+  return due;
+}
+
+void RcuDomain::Reclaim(const CpuPin& pin, PerCpu& cpu, internal::RcuList list) {
+  const uint64_t count = list.count();
+  if (count == 0) return;
+  cpu.reclaiming = true;
+  while (!list.empty()) {
+    RcuHead* const object = list.Pop();
+    object->reclaim(object, pin);
+  }
+  cpu.reclaiming = false;
+  PADDOCK_CHECK(cpu.nesting == 0, "a callback left a read-side section open");
+  // order: relaxed: a counter that only this CPU writes.
+  cpu.reclaimed.store(cpu.reclaimed.load(sync::relaxed) + count, sync::relaxed);
+}
+
+// Whether a section of `cpu` forbids the advance from `epoch`.
+bool RcuDomain::IsInTheWay(CpuId cpu, uint64_t epoch) {
+  // After the load of the epoch: see "Why that is enough" in the header.
+  const uint64_t announced = cpus_.At(cpu).announced.load(sync::seq_cst);
+  if (announced == kQuiescent || announced == epoch) return false;
+  // A later epoch: someone else has advanced, and the exchange would fail anyway.
+  if (announced < epoch) NoteObstruction(cpu, announced, options_.stall_ns);
+  return true;
+}
+
+// Returns the epoch, advanced by one if no section is in the way.
+uint64_t RcuDomain::TryAdvance(PerCpu& cpu) {
+  uint64_t epoch = epoch_.load(sync::seq_cst);
+  // The one that was in the way last time is the best guess: one line instead of all.
+  if (cpu.blocker != kNobody && IsInTheWay(CpuId{cpu.blocker}, epoch)) return epoch;
+  cpu.blocker = kNobody;
+  for (uint32_t other = 0; other < cpus_.size(); ++other) {
+    if (IsInTheWay(CpuId{other}, epoch)) {
+      cpu.blocker = other;
+      return epoch;
+    }
+  }
+  if (epoch_.compare_exchange(epoch, epoch + 1, sync::seq_cst, sync::seq_cst)) ++epoch;
+  return epoch;
+}
+
+// Reports the CPU that this one has waited for in vain. It was first seen in the way after the
+// waiting began, so its time falls a little short.
+void RcuDomain::ReportBlocker(const PerCpu& cpu) {
+  if (cpu.blocker == kNobody) return;
+  const CpuId blocker{cpu.blocker};
+  const uint64_t announced = cpus_.At(blocker).announced.load(sync::seq_cst);
+  if (announced != kQuiescent) NoteObstruction(blocker, announced, options_.stall_ns / 2);
+}
+
+// Reports the CPU, once, if it has been in the way for `patience_ns`.
+void RcuDomain::NoteObstruction(CpuId cpu, uint64_t announced, uint64_t patience_ns) {
+  std::optional<RcuStall> stall;
+  if (!stall_lock_.TryLock()) return;  // another CPU notes something: next time
+  Obstruction& obstruction = obstructions_.At(cpu);
+  const uint64_t now_ns = sync::NowNs();
+  if (obstruction.announced != announced) {
+    obstruction = {.announced = announced, .since_ns = now_ns, .reported = false};
+  }
+  if (!obstruction.reported && now_ns - obstruction.since_ns >= patience_ns) {
+    obstruction.reported = true;
+    stall = {.cpu = cpu, .open_ns = now_ns - obstruction.since_ns};
+  }
+  stall_lock_.Unlock();
+  if (!stall.has_value()) return;
+  // order: relaxed: a statistic.
+  stalls_.fetch_add(1, sync::relaxed);
+  if (options_.on_stall) options_.on_stall(*stall);
+}
+
+void RcuDomain::NotePeak(PerCpu& cpu) {
+  // order: relaxed: a statistic that only this CPU writes.
+  cpu.peak.store(std::max(cpu.peak.load(sync::relaxed), cpu.Backlog()), sync::relaxed);
+}
+
+void RcuDomain::NoteGracePeriod(PerCpu& cpu, uint64_t ns) {
+  // order: relaxed: statistics that only this CPU writes.
+  cpu.synchronized.store(cpu.synchronized.load(sync::relaxed) + 1, sync::relaxed);
+  cpu.longest_ns.store(std::max(cpu.longest_ns.load(sync::relaxed), ns), sync::relaxed);
+}
+
+void RcuDomain::Drain(const CpuPin& pin) {
+  PerCpu& cpu = cpus_.Get(pin);
+  PADDOCK_CHECK(MayReclaim(cpu), "Drain inside a read-side section or a callback");
+  sync::Spin([&] {
+    // order: relaxed: a hint; what it misses belongs to CPUs that are not idle yet.
+    const auto is_done = [&] {
+      return cpu.Backlog() == 0 && orphan_count_.load(sync::relaxed) == 0;
+    };
+    if (!is_done()) PollHard(pin, cpu);
+    return is_done();
+  });
+}
+
+absl::Status RcuDomain::InSectionError(const CpuPin& pin) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "Synchronize inside a read-side section of CPU ", pin.cpu().value, " would wait for itself"));
+}
+
+RcuStats RcuDomain::stats() const {
+  RcuStats stats;
+  // order: relaxed: statistics, exact once the CPUs are quiet.
+  stats.stalls = stalls_.load(sync::relaxed);
+  {
+    SpinLockGuard guard(orphan_lock_);
+    stats.grace_periods = orphans_.grace_periods();
+    stats.longest_ns = orphans_.longest_ns();
+  }
+  for (uint32_t id = 0; id < cpus_.size(); ++id) {
+    const PerCpu& cpu = cpus_.At(CpuId{id});
+    // order: relaxed: see above. The two counters may be of different moments.
+    const uint64_t settled = cpu.settled.load(sync::relaxed);
+    const uint64_t retired = cpu.retired.load(sync::relaxed);
+    const uint64_t peak = cpu.peak.load(sync::relaxed);
+    // order: relaxed: see above.
+    const uint64_t synchronized = cpu.synchronized.load(sync::relaxed);
+    const uint64_t longest_ns = cpu.longest_ns.load(sync::relaxed);
+    const uint64_t reclaimed = cpu.reclaimed.load(sync::relaxed);
+    stats.retired += retired;
+    stats.reclaimed += reclaimed;
+    const uint64_t backlog = retired > settled ? retired - settled : 0;
+    stats.peak_backlog = std::max({stats.peak_backlog, peak, backlog});
+    stats.grace_periods += synchronized + cpu.sealed.grace_periods();
+    stats.longest_ns = std::max({stats.longest_ns, longest_ns, cpu.sealed.longest_ns()});
+  }
+  return stats;
+}
+
+}  // namespace paddock
