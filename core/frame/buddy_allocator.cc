@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "paddock/core/frame/buddy_allocator.h"
+
+#include <algorithm>
+
+#include "paddock/concurrency/check.h"
+
+namespace paddock {
+namespace {
+
+// Two magazines per CPU hold at most an eighth of the memory together.
+uint32_t MagazineCapacity(uint32_t frames, uint32_t cpus) {
+  return std::min(Magazine::kMaxCapacity, frames / 16 / cpus);
+}
+
+}  // namespace
+
+BuddyAllocator::BuddyAllocator(MetaSlot* slots, PhysRange memory, CpuRegistry& cpus)
+    : memory_(memory),
+      cpus_(cpus),
+      total_(static_cast<uint32_t>(memory.size() >> kPageBits)),
+      magazine_capacity_(MagazineCapacity(total_, cpus.size())),
+      free_(slots, memory.start.PageNumber(), total_),
+      magazines_(cpus) {
+  SpinLockGuard guard(lock_);
+  free_.InsertAll();
+  shared_free_.Set(total_);
+}
+
+std::optional<PhysAddr> BuddyAllocator::Allocate(int order) {
+  PADDOCK_DCHECK(order >= 0 && order <= kMaxFrameOrder, "no such block order");
+  const std::optional<CpuId> cpu = cpus_.CurrentCpu();
+  if (order == 0 && cpu && magazine_capacity_ > 0) return AllocateCached(*cpu);
+  std::optional<PhysAddr> block = AllocateShared(order);
+  if (!block && cpu && Reclaim(*cpu)) block = AllocateShared(order);
+  return block;
+}
+
+std::optional<PhysAddr> BuddyAllocator::AllocateCached(CpuId cpu) {
+  MagazinePair& pair = magazines_.At(cpu);
+  if (pair.loaded().count() == 0) {
+    if (pair.previous().count() > 0) {
+      pair.Exchange();
+    } else {
+      Refill(pair.loaded());
+    }
+  }
+  if (pair.loaded().count() == 0) return std::nullopt;
+  return AddressOf(pair.loaded().Pop());
+}
+
+std::optional<PhysAddr> BuddyAllocator::AllocateShared(int order) {
+  SpinLockGuard guard(lock_);
+  const std::optional<uint32_t> block = free_.Take(order);
+  if (!block) return std::nullopt;
+  CountTaken(uint64_t{1} << order);
+  return AddressOf(*block);
+}
+
+bool BuddyAllocator::AllocateAt(PhysAddr address) {
+  SpinLockGuard guard(lock_);
+  if (!free_.TakeFrame(FrameOf(address))) return false;
+  CountTaken(1);
+  return true;
+}
+
+void BuddyAllocator::Free(PhysAddr block, int order) {
+  PADDOCK_DCHECK(order >= 0 && order <= kMaxFrameOrder, "no such block order");
+  PADDOCK_DCHECK(block.IsAligned(kPageSize << order), "a freed block is not aligned to its size");
+  PADDOCK_DCHECK(memory_.Contains(PhysRange{block, block.Plus(kPageSize << order)}),
+                 "a freed block is not in the memory");
+  const std::optional<CpuId> cpu = cpus_.CurrentCpu();
+  if (order == 0 && cpu && magazine_capacity_ > 0) {
+    MagazinePair& pair = magazines_.At(*cpu);
+    if (pair.loaded().count() >= magazine_capacity_) {
+      if (pair.previous().count() > 0) Flush(pair.previous());
+      pair.Exchange();
+    }
+    pair.loaded().Push(FrameOf(block));
+    return;
+  }
+  SpinLockGuard guard(lock_);
+  free_.Insert(FrameOf(block), order);
+  CountReturned(uint64_t{1} << order);
+}
+
+void BuddyAllocator::Refill(Magazine& magazine) {
+  SpinLockGuard guard(lock_);
+  // When memory runs short, the last frames are not hidden in one CPU's magazine.
+  const uint64_t share = shared_free_.Get() / (2 * cpus_.size()) + 1;
+  const uint32_t wanted = static_cast<uint32_t>(std::min<uint64_t>(magazine_capacity_, share));
+  uint32_t taken = 0;
+  for (; taken < wanted; ++taken) {
+    const std::optional<uint32_t> frame = free_.Take(0);
+    if (!frame) break;
+    magazine.Push(*frame);
+  }
+  CountTaken(taken);
+}
+
+void BuddyAllocator::Flush(Magazine& magazine) {
+  SpinLockGuard guard(lock_);
+  const uint32_t count = magazine.count();
+  while (magazine.count() > 0) free_.Insert(magazine.Pop(), 0);
+  CountReturned(count);
+}
+
+bool BuddyAllocator::Reclaim(CpuId cpu) {
+  MagazinePair& pair = magazines_.At(cpu);
+  if (pair.count() == 0) return false;
+  Flush(pair.loaded());
+  Flush(pair.previous());
+  return true;
+}
+
+void BuddyAllocator::CountTaken(uint64_t frames) {
+  const uint64_t free = shared_free_.Get() - frames;
+  shared_free_.Set(free);
+  if (const uint64_t used = total_ - free; used > peak_used_.Get()) {
+    peak_used_.Set(used);
+  }
+}
+
+void BuddyAllocator::CountReturned(uint64_t frames) {
+  shared_free_.Set(shared_free_.Get() + frames);
+}
+
+uint64_t BuddyAllocator::free_pages() const {
+  uint64_t free = shared_free_.Get();
+  for (uint32_t cpu = 0; cpu < magazines_.size(); ++cpu) free += magazines_.At(CpuId{cpu}).count();
+  return free;
+}
+
+uint64_t BuddyAllocator::peak_used_pages() const { return peak_used_.Get(); }
+
+void BuddyAllocator::DrainMagazines() {
+  for (uint32_t cpu = 0; cpu < magazines_.size(); ++cpu) Reclaim(CpuId{cpu});
+}
+
+}  // namespace paddock
