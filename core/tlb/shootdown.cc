@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TlbSystem: a batch on its way from Dispatch to the release of its frames.
+
+#include "paddock/concurrency/check.h"
+#include "paddock/core/tlb/tlb_system.h"
+
+namespace paddock {
+
+ShootdownBatch& TlbSystem::TakeBatch(const CpuPin& pin, const TlbContext& context) {
+  ShootdownBatch& batch = *pool_.Take(pin);
+  batch.tag_ = context.tag();
+  batch.scope_ = context.scope();
+  batch.generation_ = 0;
+  return batch;
+}
+
+std::optional<ShootdownTicket> TlbSystem::Dispatch(const CpuPin& pin, TlbContext& context,
+                                                   ShootdownBatch& batch) {
+  if (!batch.flushes()) {
+    GiveUp(pin, batch);
+    return std::nullopt;
+  }
+  issued_.Add(pin, batch.issued_);
+  batches_.Add(pin, 1);
+  if (batch.full()) full_flushes_.Add(pin, 1);
+  // A CPU that joins holders after this look is race 1 in tlb_system.cc.
+  if (transport_scope_ == TransportScope::kOtherCpus && context.holders_.EmptyExcept(pin.cpu())) {
+    Flush(pin, batch);
+    GiveUp(pin, batch);
+    return std::nullopt;
+  }
+  return Shootdown(pin, context, batch);
+}
+
+ShootdownTicket TlbSystem::Shootdown(const CpuPin& pin, TlbContext& context,
+                                     ShootdownBatch& batch) {
+  batch.generation_ = context.generation_.fetch_add(1, sync::seq_cst) + 1;
+  CpuSet targets = context.active_.Load(sync::seq_cst);
+  CpuSet lazy = context.holders_.Load(sync::seq_cst) - targets;
+  lazy.Remove(pin.cpu());
+  lazy_skips_.Add(pin, lazy.Count());
+  if (transport_scope_ == TransportScope::kOtherCpus) targets.Remove(pin.cpu());
+
+  batch.initiator_ = pin.cpu();
+  // order: relaxed, all three; the transport publishes the batch to its targets, and what the last
+  // use of the batch wrote came here with the batch, through the pool.
+  batch.sequence_ = batch.completed_.load(sync::relaxed) + 1;
+  batch.waited_for_.store(0, sync::relaxed);
+  // One acknowledgement is this function's own, so that the batch stays until Deliver has returned.
+  batch.pending_.store(targets.Count() + 1, sync::relaxed);
+  const ShootdownTicket ticket{&batch, batch.sequence_};
+
+  Flush(pin, batch);
+  if (transport_scope_ == TransportScope::kEveryBatch || !targets.Empty()) {
+    transport_.Deliver(targets, batch, pin);
+  }
+  batch.Acknowledge(pin);
+  return ticket;
+}
+
+void TlbSystem::Flush(const CpuPin& pin, const ShootdownBatch& batch) {
+  PerCpu& cpu = per_cpu_.Get(pin);
+  const bool whole_machine = batch.scope() == TlbScope::kMachine;
+  TagTable::Slot* slot = whole_machine ? &cpu.machine : cpu.tags->Find(batch.tag());
+  // No slot: evicted or never here, and no entries then.
+  if (slot == nullptr) return;
+
+  bool everything = batch.full();
+  if (batch.generation_ != 0) {
+    if (slot->tag == batch.tag() && slot->seen >= batch.generation_) return;
+    // A generation in between was counted by a flush that this CPU has not done yet: drop
+    // everything, which does them all. (Requests of two dispatchers may come in either order, and
+    // to a CPU that just activated the space they need not come at all.)
+    if (slot->tag != batch.tag() || slot->seen + 1 != batch.generation_) everything = true;
+    slot->tag = batch.tag();
+    slot->seen = batch.generation_;
+  }
+  if (everything) {
+    whole_machine ? cpu.tlb->FlushAll() : cpu.tlb->FlushTag(batch.tag());
+    return;
+  }
+  for (const VirtRange range : batch.ranges()) {
+    whole_machine ? cpu.tlb->FlushRangeOfAllTags(range) : cpu.tlb->FlushRange(batch.tag(), range);
+  }
+}
+
+void TlbSystem::FinishFlush(const CpuPin& pin, ShootdownBatch& batch) {
+  const CpuId initiator = batch.initiator_;
+  batch.completed_.store(batch.sequence_, sync::seq_cst);
+  const bool waited_for = batch.waited_for_.load(sync::seq_cst) != 0;
+  GiveUp(pin, batch);
+  // The batch may be anybody's now: only what was read before is used.
+  if (waited_for && initiator != pin.cpu()) bus_.Wake(initiator);
+}
+
+void TlbSystem::Wait(const CpuPin& pin, ShootdownTicket ticket) {
+  // race: 5. A ticket of a batch that is used again.
+  //   waiter: holds {batch, 7}                | last acknowledger: completes 7, retires the batch
+  //   waiter: is slow                         | another CPU: fills it again, as use 8
+  //   waiter: looks: 7 is complete, 8 is not
+  // The number of completed uses only grows and batches are never destroyed before the machine, so
+  // "at least 7" is the right question at any time. Marking the batch as waited for may hit use 8
+  // instead: its last acknowledger then wakes a CPU for nothing. It cannot be missed where it
+  // counts: the mark is set before the look, the acknowledger completes before it looks at the
+  // mark, all seq_cst.
+  if (ticket.batch->IsDone(ticket.sequence)) return;
+  ticket.batch->waited_for_.store(1, sync::seq_cst);
+  bus_.WaitUntil(pin, [&] { return ticket.batch->IsDone(ticket.sequence); }, sync::kNoDeadline);
+}
+
+void TlbSystem::GiveUp(const CpuPin& pin, ShootdownBatch& batch) {
+  if (batch.runs_.empty()) {
+    Recycle(pin, batch);
+    return;
+  }
+  // Only after the last flush, so that whoever runs the callback finds both conditions met: no TLB
+  // has it, and every walk that could have seen it in a table is over.
+  batch.reclaim = &TlbSystem::Reclaim;
+  rcu_.Retire(pin, &batch);
+}
+
+void TlbSystem::Reclaim(RcuHead* head, const CpuPin& pin) {
+  ShootdownBatch& batch = static_cast<ShootdownBatch&>(*head);
+  TlbSystem& system = batch.system_;
+  batch.runs_.ForEach([&system](FrameRun run) { system.frames_.Release(run); });
+  system.Recycle(pin, batch);
+}
+
+void TlbSystem::Recycle(const CpuPin& pin, ShootdownBatch& batch) {
+  batch.runs_.Clear(pin, chunks_);
+  batch.full_ = false;
+  batch.range_count_ = 0;
+  batch.issued_ = 0;
+  pool_.Put(pin, &batch);
+}
+
+}  // namespace paddock

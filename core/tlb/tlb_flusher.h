@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Collects what one thread changed in a space: the addresses that no TLB may translate the old way
+// any more, and the frames that must outlive the last of those translations.
+//
+//   TlbFlusher flusher(system, context, pin);
+//   const Pte old = entry.Exchange(kAbsent, sync::seq_cst);  // first change the entry,
+//   flusher.Issue(range);                                    // then say which addresses it
+//   translated flusher.Retire(FrameRun{FrameOf(old), 1});               // and give up what it
+//   owned flusher.Dispatch();                                      // one request per CPU for all
+//   of it flusher.Sync();                                          // only if the caller must know
+//   it is done
+//
+// Retired frames are released when every CPU that could reach them through a TLB has flushed and an
+// RCU grace period has passed since, never earlier, with or without Sync. A page table that was cut
+// out is retired as a run like any frame: what it owns goes with it.
+//
+// Thread safety: the thread of `pin`. Failure: none. Cost: constructing stores three references.
+// The first Issue or Retire takes a batch from the CPU's pool; Dispatch, when no other CPU can hold
+// entries of the space, flushes this CPU's and hands the batch to RCU: no shared memory is written,
+// nothing is allocated. Otherwise one shared counter, and one mailbox per CPU on which the space is
+// active.
+
+#ifndef PADDOCK_CORE_TLB_TLB_FLUSHER_H_
+#define PADDOCK_CORE_TLB_TLB_FLUSHER_H_
+
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "paddock/arch/address.h"
+#include "paddock/concurrency/cpu.h"
+#include "paddock/core/frame/frame_table.h"
+#include "paddock/core/tlb/shootdown_batch.h"
+#include "paddock/core/tlb/tlb_system.h"
+
+namespace paddock {
+
+class [[nodiscard]] TlbFlusher {
+ public:
+  // All three must outlive the flusher.
+  TlbFlusher(TlbSystem& system, TlbContext& context, const CpuPin& pin)
+      : system_(&system), context_(&context), pin_(&pin) {}
+  // What was issued and dispatched goes over to the new one.
+  TlbFlusher(TlbFlusher&& other) noexcept
+      : system_(other.system_),
+        context_(other.context_),
+        pin_(other.pin_),
+        batch_(std::exchange(other.batch_, nullptr)),
+        tickets_(std::move(other.tickets_)) {
+    other.tickets_.clear();
+  }
+  TlbFlusher& operator=(TlbFlusher&&) = delete;
+  // Dispatches what is pending. Does not wait.
+  ~TlbFlusher() {
+    if (pending()) Dispatch();
+  }
+
+  // The translations of `range` have changed: every TLB must forget them. The entries were changed
+  // before, by an exchange or another operation that is seq_cst. An empty range is nothing; over
+  // the threshold of ranges that do not touch (`full_flush_threshold`) it becomes IssueAll.
+  void Issue(VirtRange range);
+  // The same for all addresses of the space.
+  void IssueAll();
+
+  // Takes over one reference to each frame of `run`.
+  void Retire(FrameRun run);
+
+  // Whether something was issued or retired since the last dispatch.
+  bool pending() const { return batch_ != nullptr; }
+
+  // Sends out what is pending; nothing if nothing is. Never waits.
+  void Dispatch();
+
+  // Dispatches what is pending, then waits until every CPU has acknowledged all that this flusher
+  // dispatched. Not for the grace period. Serves this CPU's mailbox meanwhile, so that two CPUs
+  // that wait for each other both finish.
+  void Sync();
+
+ private:
+  ShootdownBatch& batch();
+
+  TlbSystem* system_;
+  TlbContext* context_;
+  const CpuPin* pin_;
+  ShootdownBatch* batch_ = nullptr;
+  // Dispatched and, when last looked at, not acknowledged by all.
+  absl::InlinedVector<ShootdownTicket, 4> tickets_;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_CORE_TLB_TLB_FLUSHER_H_
