@@ -179,7 +179,7 @@ class RcuDomain final : private CpuObserver {
   // Exact while no CPU is pinned.
   RcuStats stats() const;
 
-  static constexpr uint32_t kPollsBeforeSeal = 8;
+  static constexpr uint32_t kPollsBeforeSeal = 32;
 
  private:
   friend class RcuReadGuard;

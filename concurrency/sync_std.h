@@ -178,7 +178,7 @@ class Thread {
   template <std::invocable F>
   explicit Thread(F body) : thread_(std::move(body)) {}
   Thread(Thread&&) = default;
-  Thread& operator=(Thread&& other) {
+  Thread& operator=(Thread&& other) noexcept {
     Join();
     thread_ = std::move(other.thread_);
     return *this;

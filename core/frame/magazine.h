@@ -17,7 +17,7 @@ namespace paddock {
 
 class Magazine {
  public:
-  static constexpr uint32_t kMaxCapacity = 64;
+  static constexpr uint32_t kMaxCapacity = 512;  // as many as one table maps
 
   // order: relaxed; the owner reads its own stores, for others it is a statistic.
   uint32_t count() const { return count_.load(sync::relaxed); }
