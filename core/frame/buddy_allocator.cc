@@ -88,7 +88,7 @@ void BuddyAllocator::Free(PhysAddr block, int order) {
 void BuddyAllocator::Refill(Magazine& magazine) {
   SpinLockGuard guard(lock_);
   // When memory runs short, the last frames are not hidden in one CPU's magazine.
-  const uint64_t share = shared_free_.Get() / (2 * cpus_.size()) + 1;
+  const uint64_t share = shared_free_.Get() / (uint64_t{2} * cpus_.size()) + 1;
   const uint32_t wanted = static_cast<uint32_t>(std::min<uint64_t>(magazine_capacity_, share));
   uint32_t taken = 0;
   for (; taken < wanted; ++taken) {

@@ -57,7 +57,7 @@ absl::Status CheckUnmap(const AbstractTable& before, const AbstractTable& after,
   const std::string operation = absl::StrCat("unmap ", Describe(range));
   AbstractTable expected = before;
   const uint64_t pages = expected.Unmap(range);
-  const absl::Status same = Compare(operation, expected, after, bits);
+  absl::Status same = Compare(operation, expected, after, bits);
   if (!same.ok()) return same;
   if (pages == removed) return absl::OkStatus();
   return Broken(operation, absl::StrCat(pages, " pages were mapped, returned ", removed));
@@ -103,7 +103,7 @@ absl::Status CheckTakeNext(const AbstractTable& before, const AbstractTable& aft
                            VirtRange searched, std::optional<VirtRange> taken, uint64_t pages,
                            HardwareBits bits) {
   const std::string operation = absl::StrCat("take_next in ", Describe(searched));
-  const absl::Status first = CheckFirst(operation, before, searched, taken);
+  absl::Status first = CheckFirst(operation, before, searched, taken);
   if (!first.ok()) return first;
   if (taken) return CheckUnmap(before, after, *taken, pages, bits);
   if (pages != 0) return Broken(operation, absl::StrCat("took nothing, but ", pages, " pages"));
@@ -114,7 +114,7 @@ absl::Status CheckProtectNext(const AbstractTable& before, const AbstractTable& 
                               VirtRange searched, std::optional<VirtRange> changed,
                               PropertyFunction op, HardwareBits bits) {
   const std::string operation = absl::StrCat("protect_next in ", Describe(searched));
-  const absl::Status first = CheckFirst(operation, before, searched, changed);
+  absl::Status first = CheckFirst(operation, before, searched, changed);
   if (!first.ok()) return first;
   if (!changed) return Compare(operation, before, after, bits);
   if (before.CountMapped(*changed) * kPageSize != changed->size()) {

@@ -106,7 +106,12 @@ void TlbSystem::Wait(const CpuPin& pin, ShootdownTicket ticket) {
   // mark, all seq_cst.
   if (ticket.batch->IsDone(ticket.sequence)) return;
   ticket.batch->waited_for_.store(1, sync::seq_cst);
-  bus_.WaitUntil(pin, [&] { return ticket.batch->IsDone(ticket.sequence); }, sync::kNoDeadline);
+  // Batches of others end here meanwhile: what they retire must not pile up on a CPU that waits.
+  const auto is_done = [&] {
+    rcu_.Poll(pin);
+    return ticket.batch->IsDone(ticket.sequence);
+  };
+  bus_.WaitUntil(pin, is_done, sync::kNoDeadline);
 }
 
 void TlbSystem::GiveUp(const CpuPin& pin, ShootdownBatch& batch) {
@@ -129,6 +134,7 @@ void TlbSystem::Reclaim(RcuHead* head, const CpuPin& pin) {
 
 void TlbSystem::Recycle(const CpuPin& pin, ShootdownBatch& batch) {
   batch.runs_.Clear(pin, chunks_);
+  batch.named_.Clear(pin, chunks_);
   batch.full_ = false;
   batch.range_count_ = 0;
   batch.issued_ = 0;

@@ -54,7 +54,12 @@ class ShootdownBatch final : public IpiRequest, private RcuHead {
   bool full() const { return full_; }
   // Disjoint or not, in the order in which they were issued; empty if full.
   absl::Span<const VirtRange> ranges() const { return {ranges_, range_count_}; }
-  void ForEachFrameRun(absl::FunctionRef<void(FrameRun)> visit) const { runs_.ForEach(visit); }
+  // The frames that the ranges translated to, and tables that were cut out. Complete only for a
+  // transport of TransportScope::kEveryBatch.
+  void ForEachFrameRun(absl::FunctionRef<void(FrameRun)> visit) const {
+    runs_.ForEach(visit);
+    named_.ForEach(visit);
+  }
 
   // One target cannot use what the batch names any more. The last acknowledgement passes the frames
   // to RCU and wakes the flusher that waits in Sync; the batch must not be touched after it.
@@ -92,9 +97,10 @@ class ShootdownBatch final : public IpiRequest, private RcuHead {
   sync::Atomic<uint32_t> pending_{0};     // acknowledgements to come
   sync::Atomic<uint32_t> waited_for_{0};  // 1: the initiator may sleep in Sync
   sync::Atomic<uint64_t> completed_{0};   // invariant: sequence_ or, while in flight, sequence_ - 1
-  ShootdownBatch* pool_next = nullptr;
+  ShootdownBatch* pool_next = nullptr;    // NOLINT(readability-identifier-naming): see CpuPool
 
-  FrameRunList runs_;
+  FrameRunList runs_;   // owned: released after the flush and a grace period
+  FrameRunList named_;  // not owned: what else the ranges translated to
   VirtRange ranges_[kMaxRanges];
 };
 

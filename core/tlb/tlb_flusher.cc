@@ -22,6 +22,10 @@ void TlbFlusher::Retire(FrameRun run) {
   if (run.pages != 0) batch().runs_.Add(*pin_, system_->chunks_, run);
 }
 
+void TlbFlusher::Name(FrameRun run) {
+  if (names_frames() && run.pages != 0) batch().named_.Add(*pin_, system_->chunks_, run);
+}
+
 void TlbFlusher::Dispatch() {
   if (batch_ == nullptr) return;
   ShootdownBatch& batch = *std::exchange(batch_, nullptr);

@@ -65,6 +65,13 @@ class [[nodiscard]] TlbFlusher {
   // Takes over one reference to each frame of `run`.
   void Retire(FrameRun run);
 
+  // The issued ranges translated to `run` too, which somebody else owns (a table that is retired,
+  // or the table entry itself, if only its property changed). Kept for transports that act on
+  // frames.
+  void Name(FrameRun run);
+  // Whether the transport wants to know.
+  bool names_frames() const { return system_->transport_scope() == TransportScope::kEveryBatch; }
+
   // Whether something was issued or retired since the last dispatch.
   bool pending() const { return batch_ != nullptr; }
 

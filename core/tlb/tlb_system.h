@@ -98,6 +98,7 @@ class TlbSystem final : public CpuObserver {
 
   const Options& options() const { return options_; }
   const CpuRegistry& cpus() const { return cpus_; }
+  TransportScope transport_scope() const { return transport_scope_; }
 
   SoftTlb& soft_tlb(const CpuPin& pin) { return *per_cpu_.Get(pin).tlb; }
 

@@ -18,11 +18,10 @@
 // machine,
 //   during the call or later, once that CPU cannot use any translation the batch names. On the
 //   target's own thread `batch.Handle(pin)` does both: flush its SoftTlb and acknowledge.
-// - It may act on `ranges()` (or everything of `tag()` if `full()`), or on the frame runs: the
-// frames
-//   that were mapped there, and page tables that were cut out. They stay in use until all targets
-//   have acknowledged and a grace period has passed. A batch that only lowers permissions has no
-//   runs.
+// - It may act on `ranges()` (or everything of `tag()` if `full()`), or, with kEveryBatch, on the
+// frame
+//   runs: what the ranges translated to, and tables that were cut out. They stay in use until all
+//   targets have acknowledged and a grace period has passed.
 // - The batch must not be touched after its last acknowledgement; until Deliver returns, the caller
 // of
 //   Deliver holds one of its own.
@@ -44,8 +43,7 @@ class ShootdownBatch;
 
 enum class TransportScope : uint8_t {
   // Delivered are batches that other CPUs must act on; the targets are those CPUs. What only the
-  // calling
-  // CPU may hold is flushed in its SoftTlb and never seen by the transport.
+  // calling CPU may hold is flushed in its SoftTlb and never seen by the transport.
   kOtherCpus,
   // Delivered is every batch that flushes anything, with all CPUs on which the space is active, the
   // calling one included, as targets; the set may be empty. For caches that are not per CPU.
