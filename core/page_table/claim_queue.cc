@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "paddock/core/page_table/claim_queue.h"
+
+#include "paddock/concurrency/check.h"
+
+namespace paddock {
+
+void ClaimWaiter::Rearm() {
+  State woken = State::kWoken;
+  // order: acq_rel; a failure means kGranted, and the caller then relies on what the releaser
+  // published.
+  state_.compare_exchange(woken, State::kWaiting, sync::acq_rel, sync::acquire);
+}
+
+void ClaimQueues::Bucket::Insert(ClaimWaiter& waiter) {
+  ClaimWaiter* before = tail;
+  while (before != nullptr && before->since_ns_ > waiter.since_ns_) before = before->previous_;
+  waiter.previous_ = before;
+  waiter.next_ = before == nullptr ? head : before->next_;
+  (waiter.next_ == nullptr ? tail : waiter.next_->previous_) = &waiter;
+  (before == nullptr ? head : before->next_) = &waiter;
+  waiter.queued_ = true;
+}
+
+void ClaimQueues::Bucket::Remove(ClaimWaiter& waiter) {
+  (waiter.previous_ == nullptr ? head : waiter.previous_->next_) = waiter.next_;
+  (waiter.next_ == nullptr ? tail : waiter.next_->previous_) = waiter.previous_;
+  waiter.queued_ = false;
+
+  uint64_t others = 0;
+  for (const ClaimWaiter* other = head; other != nullptr; other = other->next_) {
+    if (&other->slot_ == &waiter.slot_) others |= other->bit_;
+  }
+  if ((others & waiter.bit_) == 0) waiter.slot_.waiters.fetch_and(~waiter.bit_, sync::seq_cst);
+}
+
+void ClaimQueues::Bucket::Wake(const MetaSlot& slot, uint64_t bits, Whom whom, IpiBus& bus) {
+  ClaimWaiter* next = nullptr;
+  for (ClaimWaiter* waiter = head; waiter != nullptr; waiter = next) {
+    next = waiter->next_;
+    if (&waiter->slot_ != &slot || (waiter->bit_ & bits) == 0) continue;
+    const CpuId cpu = waiter->cpu_;
+    if (whom == Whom::kOldest) {
+      bits &= ~waiter->bit_;
+    } else {
+      Remove(*waiter);
+    }
+    // order: release pairs with the acquire in state(); the granule is free, the waiter claims it
+    // anew.
+    waiter->state_.store(ClaimWaiter::State::kWoken, sync::release);
+    bus.Wake(cpu);
+  }
+}
+
+ClaimQueues::Bucket& ClaimQueues::BucketOf(const MetaSlot& slot) {
+  const uint64_t number = reinterpret_cast<uintptr_t>(&slot) / sizeof(MetaSlot);
+  return buckets_[(number * 0x9e3779b97f4a7c15u) >> 58];
+}
+
+void ClaimQueues::Enqueue(ClaimWaiter& waiter) {
+  Bucket& bucket = BucketOf(waiter.slot_);
+  SpinLockGuard guard(bucket.lock);
+  bucket.Insert(waiter);
+  // race: a waiter and a releaser must not miss each other.
+  //   1. the waiter sets the mark here, then reads the lock word
+  //   2. the releaser clears its bits in the lock word, then reads the mark
+  // With all four seq_cst, either the waiter sees the granule free or the releaser sees the mark.
+  waiter.slot_.waiters.fetch_or(waiter.bit_, sync::seq_cst);
+}
+
+ClaimWaiter::State ClaimQueues::Withdraw(ClaimWaiter& waiter, Leaving leaving) {
+  Bucket& bucket = BucketOf(waiter.slot_);
+  SpinLockGuard guard(bucket.lock);
+  if (waiter.queued_) bucket.Remove(waiter);
+  const ClaimWaiter::State state = waiter.state();
+  if (state == ClaimWaiter::State::kWoken && leaving == Leaving::kWithoutGranule) {
+    bucket.Wake(waiter.slot_, waiter.bit_, Whom::kOldest, bus_);
+  }
+  return state;
+}
+
+uint64_t ClaimQueues::HandOff(MetaSlot& slot, uint64_t bits) {
+  uint64_t handed = 0;
+  const uint64_t now = sync::NowNs();
+  Bucket& bucket = BucketOf(slot);
+  SpinLockGuard guard(bucket.lock);
+  ClaimWaiter* next = nullptr;
+  for (ClaimWaiter* waiter = bucket.head; waiter != nullptr; waiter = next) {
+    next = waiter->next_;
+    const bool wanted = &waiter->slot_ == &slot && (waiter->bit_ & bits & ~handed) != 0;
+    if (!wanted || now < waiter->since_ns_ + kHandOffNs) continue;
+    handed |= waiter->bit_;
+    const CpuId cpu = waiter->cpu_;
+    bucket.Remove(*waiter);
+    // order: release publishes the releaser's work under the granule to the waiter's acquire load.
+    // The waiter cannot go away before it has taken the bucket's lock in Withdraw.
+    waiter->state_.store(ClaimWaiter::State::kGranted, sync::release);
+    bus_.Wake(cpu);
+  }
+  return handed;
+}
+
+void ClaimQueues::Wake(const MetaSlot& slot, uint64_t bits, Whom whom) {
+  Bucket& bucket = BucketOf(slot);
+  SpinLockGuard guard(bucket.lock);
+  bucket.Wake(slot, bits, whom, bus_);
+}
+
+}  // namespace paddock

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A cursor that changes what its range maps.
+//
+//   absl::StatusOr<CursorMut<C>> cursor = table.OpenCursorMut(pin, range);
+//   RETURN_IF_ERROR(cursor->Map(std::move(item)));       // maps where it stands, moves past it
+//   RETURN_IF_ERROR(cursor->Jump(range.start));
+//   absl::StatusOr<Removed> removed = cursor->Unmap(range.size());
+//   cursor->flusher().Sync();                            // only if the caller needs to know it is
+//   done
+//
+// Everything done through one cursor is one transaction: no other cursor sees a part of it.
+// Lock-free walks and hardware do see each step: at every address the old mapping, then the new
+// one. Where the format forbids to replace a live entry directly, they see it absent in between.
+//
+// What an entry owned is released only after every CPU that may have it in a TLB has flushed and a
+// grace period has passed; the flusher and RCU see to that, also when the cursor is destroyed
+// early.
+//
+// Thread safety: one thread. Failure: on any error nothing has changed.
+// Cost: per base page a store or an exchange; the flush of all pages is one batch. After seeds/000.
+
+#ifndef PADDOCK_CORE_PAGE_TABLE_CURSOR_MUT_H_
+#define PADDOCK_CORE_PAGE_TABLE_CURSOR_MUT_H_
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "paddock/arch/page_property.h"
+#include "paddock/core/page_table/cursor.h"
+#include "paddock/core/page_table/cursor_contracts.h"
+#include "paddock/core/page_table/node_reserve.h"
+#include "paddock/core/tlb/tlb_flusher.h"
+
+namespace paddock {
+
+// What an unmapping took away, in base pages. Accessed and dirty count the pages whose entry had
+// the bit; the frames of those pages also carry it on (`FrameTable::MarkAccessedDirty`).
+struct Removed {
+  uint64_t pages = 0;
+  uint64_t accessed_pages = 0;
+  uint64_t dirty_pages = 0;
+};
+
+// One mapping whose property was changed: where, and what the property was, bits set by hardware up
+// to the change included.
+struct Protected {
+  VirtRange range;
+  PageProperty before;
+};
+
+template <PageTableConfig C>
+class [[nodiscard]] CursorMut : public Cursor<C> {
+ public:
+  using F = typename C::Format;
+  using Geo = Geometry<F>;
+  using Item = typename C::Item;
+  using PropertyChange = absl::FunctionRef<PageProperty(PageProperty)>;
+
+  // Use PageTable::OpenCursorMut.
+  CursorMut(PageTable<C>& table, const CpuPin& pin, VirtAddr start, const OpenedRange<C>& opened)
+      : Base(table, pin, start, opened), flusher_(table.env().tlb(), table.tlb_context(), pin) {}
+  CursorMut(CursorMut&&) noexcept = default;
+  CursorMut& operator=(CursorMut&&) = delete;
+  // Dispatches what was issued, then unlocks.
+  ~CursorMut() = default;
+
+  // Maps `item` here and moves past it. What was mapped is replaced, its flush issued; a table in
+  // the way of a huge item is cut out with all that it maps. On success `item` is consumed, on
+  // error it is untouched. INVALID_ARGUMENT: the item's level, alignment, address or property is
+  // not one that the format can map here. OUT_OF_RANGE: it passes the end of the range.
+  // RESOURCE_EXHAUSTED: no frame for a table.
+  absl::Status Map(Item&& item);
+
+  // Unmaps the next `length` bytes and moves past them: skips what is absent, splits a huge page
+  // that is only partly inside, cuts out whole tables. Issues and dispatches the flush.
+  // INVALID_ARGUMENT and OUT_OF_RANGE as FindNext. RESOURCE_EXHAUSTED: no frame for a split, looked
+  // for before anything is cleared.
+  absl::StatusOr<Removed> Unmap(uint64_t length);
+
+  // Removes the first mapped item, or the first whole table that maps something, within the next
+  // `length` bytes, moves past it and returns it; none: the cursor stands at the end of the
+  // stretch. Errors as Unmap, and RESOURCE_EXHAUSTED if a reference count of the item is saturated.
+  // Issues the flush; it is dispatched with the next batch or by the destructor.
+  struct Taken {
+    VirtRange range;
+    uint64_t pages = 0;
+    std::optional<Item> item;  // counted anew; none if a whole table was taken
+  };
+  absl::StatusOr<std::optional<Taken>> TakeNext(uint64_t length);
+
+  // Applies `change` to the property of the next mapping within `length` bytes, splits a huge page
+  // that is only partly inside, moves past it and returns it. If the change needs a flush it is
+  // issued, not dispatched: call flusher().Dispatch(), or leave it to the destructor. `change` must
+  // be a pure function; if hardware sets bits meanwhile it is called again, and whether the format
+  // can express what it returns must not depend on those bits. Errors as Unmap, and
+  // INVALID_ARGUMENT if the format cannot express the new property.
+  absl::StatusOr<std::optional<Protected>> ProtectNext(uint64_t length, PropertyChange change);
+
+  // The same for all mappings within `length` bytes; returns the base pages changed. All or
+  // nothing.
+  absl::StatusOr<uint64_t> Protect(uint64_t length, PropertyChange change);
+
+  TlbFlusher& flusher() { return flusher_; }
+
+ private:
+  using Base = Cursor<C>;
+  using Base::at_;
+  using Base::level_;
+  using Base::range_;
+
+  // The operations without their contracts.
+  absl::Status DoMap(Item&& item, const RawItem& raw);
+  absl::StatusOr<Removed> DoUnmap(uint64_t limit);
+  absl::StatusOr<std::optional<Taken>> DoTakeNext(uint64_t limit);
+  absl::StatusOr<std::optional<Protected>> DoProtectNext(uint64_t limit, PropertyChange change);
+  absl::StatusOr<uint64_t> DoProtect(uint64_t limit, PropertyChange change);
+
+  absl::Status CheckItem(const RawItem& raw, Pte& leaf) const;
+
+  // A table of `level` from `reserve` with the granules claimed that the cursor's range touches in
+  // the entry of `level` + 1 at `offset`.
+  Node<F> NewTable(NodeReserve<C>& reserve, int level, uint64_t offset);
+
+  // INVALID_ARGUMENT: a property that the table, not the format, forbids.
+  static absl::Status CheckProperty(PageProperty property, VirtAddr va);
+
+  // How many tables it takes to make `border` a border between leaves. `inside` is an offset next
+  // to it.
+  int SplitsAt(uint64_t border, uint64_t inside);
+  // Splits leaves until none crosses `border`.
+  void SplitAt(NodeReserve<C>& reserve, uint64_t border, uint64_t inside);
+  // Makes at_ and `limit` borders between leaves. RESOURCE_EXHAUSTED: before anything was changed.
+  absl::Status SplitBorders(uint64_t limit);
+  // Replaces the leaf at the current entry by a table of the same leaves.
+  void SplitLeaf(NodeReserve<C>& reserve);
+
+  bool MayCutTable() const { return level_ < Geo::kLevels || C::kTopLevelRemovable; }
+  // Where the current entry ends.
+  uint64_t EntryEnd() const { return (at_ | (Geo::EntrySpan(level_) - 1)) + 1; }
+  // Whether the current entry's whole span lies between at_ and `limit`.
+  bool EntryInside(uint64_t limit) const {
+    const uint64_t span = Geo::EntrySpan(level_);
+    return at_ % span == 0 && limit - at_ >= span;
+  }
+  // Goes up to the highest entry that starts here and ends by `limit`.
+  void Ascend(uint64_t limit);
+
+  // Changes the property of the leaf here. Returns what the leaf was at that moment.
+  Pte ChangeProperty(Pte old_entry, PropertyChange change);
+  // Clears the entry here and waits until no TLB holds it any more.
+  Pte Break();
+  // Clears the entry here or replaces it by a leaf, hands what it owned to the flusher, and adds it
+  // to `removed`. Returns the entry as it was at that moment.
+  Pte Remove(Pte old_entry, Pte replacement, Removed& removed);
+  // The frames that the item owns references to; no pages if it owns none.
+  FrameRun FramesOf(const RawItem& raw) const;
+  // Tells the flusher which frames the leaves in and below `table` map.
+  void NameTable(Node<F> table, int level);
+  void CountLeaf(Pte leaf, int level, Removed& removed) const;
+  void CountTable(Node<F> table, int level, Removed& removed) const;
+
+  // Whether the property of `leaf`, which stands here, may be changed; of every leaf before
+  // `limit`.
+  absl::Status CheckChange(Pte leaf, PropertyChange change) const;
+  absl::Status CheckProperties(uint64_t limit, PropertyChange change);
+  static absl::Status EncodeStatus(EncodeError error, VirtAddr va);
+
+  TlbFlusher flusher_;
+};
+
+}  // namespace paddock
+
+#include "paddock/core/page_table/cursor_map.inc.h"      // IWYU pragma: export
+#include "paddock/core/page_table/cursor_protect.inc.h"  // IWYU pragma: export
+#include "paddock/core/page_table/cursor_unmap.inc.h"    // IWYU pragma: export
+
+#endif  // PADDOCK_CORE_PAGE_TABLE_CURSOR_MUT_H_

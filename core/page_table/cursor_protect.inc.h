@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CursorMut: changing properties.
+
+#ifndef PADDOCK_CORE_PAGE_TABLE_CURSOR_PROTECT_INC_H_
+#define PADDOCK_CORE_PAGE_TABLE_CURSOR_PROTECT_INC_H_
+
+#include "paddock/concurrency/check.h"
+#include "paddock/core/page_table/cursor_mut.h"
+
+namespace paddock {
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::CheckProperties(uint64_t limit, PropertyChange change) {
+  const uint64_t here = at_;
+  absl::Status status;
+  for (Pte leaf; status.ok() && (leaf = this->FindLeaf(limit)) != kAbsentPte;) {
+    status = CheckChange(leaf, change);
+    this->MoveTo(std::min(limit, EntryEnd()));
+  }
+  this->MoveTo(here);
+  return status;
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::CheckChange(Pte leaf, PropertyChange change) const {
+  const PageProperty property = change(F::Property(leaf, level_));
+  const EncodeResult encoded = F::WithProperty(leaf, property, level_);
+  if (!encoded.ok()) return EncodeStatus(encoded.error, this->virt_addr());
+  return CheckProperty(property, this->virt_addr());
+}
+
+template <PageTableConfig C>
+absl::StatusOr<std::optional<Protected>> CursorMut<C>::ProtectNext(uint64_t length,
+                                                                   PropertyChange change) {
+  if (absl::Status status = this->CheckStretch(length); !status.ok()) return status;
+  Contract contract(*this);
+  const VirtRange searched{this->virt_addr(), this->VirtOf(at_ + length)};
+  absl::StatusOr<std::optional<Protected>> next = DoProtectNext(at_ + length, change);
+  contract.Ensure(next.ok(), [&](const AbstractTable& before, const AbstractTable& after) {
+    std::optional<VirtRange> changed;
+    if (*next) changed = (*next)->range;
+    return CheckProtectNext(before, after, searched, changed, change);
+  });
+  return next;
+}
+
+template <PageTableConfig C>
+absl::StatusOr<std::optional<Protected>> CursorMut<C>::DoProtectNext(uint64_t limit,
+                                                                     PropertyChange change) {
+  const uint64_t here = at_;
+  const Pte found = this->FindLeaf(limit);
+  if (found == kAbsentPte) return std::nullopt;
+  absl::Status status = CheckChange(found, change);
+  if (status.ok()) status = SplitBorders(std::min(limit, EntryEnd()));
+  if (!status.ok()) {
+    this->MoveTo(here);
+    return status;
+  }
+  const Pte replaced = ChangeProperty(this->Decide(), change);
+  const Protected result{this->EntryRange(level_), F::Property(replaced, level_)};
+  this->MoveTo(at_ + Geo::EntrySpan(level_));
+  return result;
+}
+
+template <PageTableConfig C>
+Pte CursorMut<C>::ChangeProperty(Pte old_entry, PropertyChange change) {
+  const auto changed = [&](Pte leaf) {
+    const EncodeResult encoded = F::WithProperty(leaf, change(F::Property(leaf, level_)), level_);
+    PADDOCK_CHECK(encoded.ok(), "the change of a property is not a pure function");
+    return encoded.pte;
+  };
+  Pte new_entry = changed(old_entry);
+  if (!F::IsSafeLiveChange(old_entry, new_entry, level_)) {
+    old_entry = Break();
+    this->node().Store(this->index(), changed(old_entry), level_);
+    return old_entry;
+  }
+  // A live entry: hardware may set bits until the exchange, and none may be lost.
+  while (!this->node().CompareExchange(this->index(), old_entry, new_entry)) {
+    new_entry = changed(old_entry);
+  }
+  if (F::FlushFor(old_entry, new_entry, level_) == FlushNeed::kRequired) {
+    flusher_.Issue(this->EntryRange(level_));
+    flusher_.Name(FramesOf(this->RawOf(old_entry)));
+  }
+  return old_entry;
+}
+
+template <PageTableConfig C>
+absl::StatusOr<uint64_t> CursorMut<C>::Protect(uint64_t length, PropertyChange change) {
+  if (absl::Status status = this->CheckStretch(length); !status.ok()) return status;
+  Contract contract(*this);
+  const VirtRange range{this->virt_addr(), this->VirtOf(at_ + length)};
+  const absl::StatusOr<uint64_t> pages = DoProtect(at_ + length, change);
+  contract.Ensure(pages.ok(), [&](const AbstractTable& before, const AbstractTable& after) {
+    return CheckProtect(before, after, range, change);
+  });
+  return pages;
+}
+
+template <PageTableConfig C>
+absl::StatusOr<uint64_t> CursorMut<C>::DoProtect(uint64_t limit, PropertyChange change) {
+  if (absl::Status status = CheckProperties(limit, change); !status.ok()) return status;
+  if (absl::Status status = SplitBorders(limit); !status.ok()) return status;
+  // Nothing is left that could fail: the properties can be encoded and the borders are split.
+  uint64_t pages = 0;
+  for (Pte leaf; (leaf = this->FindLeaf(limit)) != kAbsentPte;) {
+    ChangeProperty(leaf, change);
+    pages += Geo::EntrySpan(level_) / kPageSize;
+    this->MoveTo(at_ + Geo::EntrySpan(level_));
+  }
+  return pages;
+}
+
+}  // namespace paddock
+
+#endif  // PADDOCK_CORE_PAGE_TABLE_CURSOR_PROTECT_INC_H_

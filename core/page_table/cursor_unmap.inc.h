@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CursorMut: unmapping, cutting out tables, taking items.
+
+#ifndef PADDOCK_CORE_PAGE_TABLE_CURSOR_UNMAP_INC_H_
+#define PADDOCK_CORE_PAGE_TABLE_CURSOR_UNMAP_INC_H_
+
+#include "paddock/core/page_table/cursor_mut.h"
+
+namespace paddock {
+
+template <PageTableConfig C>
+void CursorMut<C>::Ascend(uint64_t limit) {
+  // Not to an entry whose table must stay: it would only be entered again.
+  while (level_ < this->highest_level()) {
+    const uint64_t span = Geo::EntrySpan(level_ + 1);
+    if (at_ % span != 0 || limit - at_ < span) return;
+    ++level_;
+  }
+}
+
+template <PageTableConfig C>
+FrameRun CursorMut<C>::FramesOf(const RawItem& raw) const {
+  if (!this->table_->config().IsTracked(raw)) return FrameRun{};
+  return FrameRun{raw.frame, Geo::EntrySpan(raw.level) / kPageSize};
+}
+
+template <PageTableConfig C>
+Pte CursorMut<C>::Break() {
+  const Pte broken = this->node().Exchange(this->index(), kAbsentPte);
+  flusher_.Issue(this->EntryRange(level_));
+  if (F::Kind(broken, level_) == EntryKind::kTable) {
+    NameTable(Node<F>::Child(this->env().frames(), broken, level_), level_ - 1);
+  } else {
+    flusher_.Name(FramesOf(this->RawOf(broken)));
+  }
+  flusher_.Dispatch();
+  flusher_.Sync();
+  return broken;
+}
+
+template <PageTableConfig C>
+Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
+  const bool live =
+      replacement == kAbsentPte || F::IsSafeLiveChange(old_entry, replacement, level_);
+  Pte replaced = kAbsentPte;
+  if (live) {
+    replaced = this->node().Exchange(this->index(), replacement);
+    if (replacement == kAbsentPte) this->node().Vacate(this->index(), level_);
+  } else {
+    replaced = Break();
+    this->node().Store(this->index(), replacement, level_);
+  }
+
+  FrameTable& frames = this->env().frames();
+  if (F::Kind(replaced, level_) == EntryKind::kTable) {
+    const Node<F> table = Node<F>::Child(frames, replaced, level_);
+    CountTable(table, level_ - 1, removed);
+    if (live) {
+      flusher_.Issue(this->EntryRange(level_));
+      NameTable(table, level_ - 1);
+    }
+    RangeLock<C>::AbandonSubtree(this->env(), table, level_ - 1);
+    // What the subtree owns goes with its top node, after the flush and a grace period.
+    flusher_.Retire(FrameRun{F::Address(replaced, level_), 1});
+    return replaced;
+  }
+  CountLeaf(replaced, level_, removed);
+  if (live && F::FlushFor(replaced, replacement, level_) == FlushNeed::kRequired) {
+    flusher_.Issue(this->EntryRange(level_));
+  }
+  const RawItem raw = this->RawOf(replaced);
+  if (const FrameRun run = FramesOf(raw); run.pages != 0) {
+    frames.MarkAccessedDirty(run, raw.property.flags);
+    flusher_.Retire(run);
+  }
+  return replaced;
+}
+
+template <PageTableConfig C>
+void CursorMut<C>::CountLeaf(Pte leaf, int level, Removed& removed) const {
+  const uint64_t pages = Geo::EntrySpan(level) / kPageSize;
+  const PageFlags flags = F::Property(leaf, level).flags;
+  removed.pages += pages;
+  if (HasAny(flags, PageFlags::kAccessed)) removed.accessed_pages += pages;
+  if (HasAny(flags, PageFlags::kDirty)) removed.dirty_pages += pages;
+}
+
+template <PageTableConfig C>
+void CursorMut<C>::CountTable(Node<F> table, int level, Removed& removed) const {
+  table.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](uint64_t, Pte pte) {
+    if (F::Kind(pte, level) == EntryKind::kLeaf) {
+      CountLeaf(pte, level, removed);
+    } else {
+      CountTable(Node<F>::Child(this->table_->env().frames(), pte, level), level - 1, removed);
+    }
+  });
+}
+
+template <PageTableConfig C>
+void CursorMut<C>::NameTable(Node<F> table, int level) {
+  if (!flusher_.names_frames()) return;
+  table.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](uint64_t, Pte pte) {
+    if (F::Kind(pte, level) == EntryKind::kLeaf) {
+      flusher_.Name(FramesOf({F::Address(pte, level), level, F::Property(pte, level)}));
+    } else {
+      NameTable(Node<F>::Child(this->env().frames(), pte, level), level - 1);
+    }
+  });
+}
+
+template <PageTableConfig C>
+absl::StatusOr<Removed> CursorMut<C>::Unmap(uint64_t length) {
+  if (absl::Status status = this->CheckStretch(length); !status.ok()) return status;
+  Contract contract(*this);
+  const VirtAddr va = this->virt_addr();
+  const absl::StatusOr<Removed> removed = DoUnmap(at_ + length);
+  contract.Ensure(removed.ok(), [&](const AbstractTable& before, const AbstractTable& after) {
+    return CheckUnmap(before, after, VirtRange{va, this->virt_addr()}, removed->pages);
+  });
+  return removed;
+}
+
+template <PageTableConfig C>
+absl::StatusOr<Removed> CursorMut<C>::DoUnmap(uint64_t limit) {
+  if (absl::Status status = SplitBorders(limit); !status.ok()) return status;
+  Removed removed;
+  while (at_ < limit) {
+    Ascend(limit);
+    const Pte pte = this->node().Load(this->index());
+    switch (F::Kind(pte, level_)) {
+      case EntryKind::kAbsent:
+        this->MoveTo(std::min(limit, this->NextOccupied()));
+        break;
+      case EntryKind::kTable:
+        if (!EntryInside(limit) || !MayCutTable()) {
+          this->EnterChild(pte);
+          break;
+        }
+        [[fallthrough]];
+      case EntryKind::kLeaf:
+        Remove(pte, kAbsentPte, removed);
+        this->MoveTo(at_ + Geo::EntrySpan(level_));
+        break;
+    }
+  }
+  flusher_.Dispatch();
+  return removed;
+}
+
+template <PageTableConfig C>
+absl::StatusOr<std::optional<typename CursorMut<C>::Taken>> CursorMut<C>::TakeNext(
+    uint64_t length) {
+  if (absl::Status status = this->CheckStretch(length); !status.ok()) return status;
+  Contract contract(*this);
+  const VirtRange searched{this->virt_addr(), this->VirtOf(at_ + length)};
+  absl::StatusOr<std::optional<Taken>> taken = DoTakeNext(at_ + length);
+  contract.Ensure(taken.ok(), [&](const AbstractTable& before, const AbstractTable& after) {
+    if (!*taken) return CheckTakeNext(before, after, searched, std::nullopt, 0);
+    return CheckTakeNext(before, after, searched, (*taken)->range, (*taken)->pages);
+  });
+  return taken;
+}
+
+template <PageTableConfig C>
+absl::StatusOr<std::optional<typename CursorMut<C>::Taken>> CursorMut<C>::DoTakeNext(
+    uint64_t limit) {
+  const uint64_t here = at_;
+  if (this->FindLeaf(limit) == kAbsentPte) return std::nullopt;
+  if (absl::Status status = SplitBorders(std::min(limit, EntryEnd())); !status.ok()) {
+    this->MoveTo(here);
+    return status;
+  }
+  Ascend(limit);
+  Pte pte = this->node().Load(this->index());
+  while (F::Kind(pte, level_) == EntryKind::kTable && !(EntryInside(limit) && MayCutTable())) {
+    this->EnterChild(pte);
+    pte = this->node().Load(this->index());
+  }
+  const bool leaf = F::Kind(pte, level_) == EntryKind::kLeaf;
+  const C& config = this->table().config();
+  if (leaf) {
+    // The caller's own reference, taken while nothing has changed yet.
+    absl::StatusOr<Item> item = config.CloneRaw(this->RawOf(pte));
+    if (!item.ok()) {
+      this->MoveTo(here);
+      return item.status();
+    }
+    config.ItemIntoRaw(*std::move(item));
+  }
+  Taken taken;
+  taken.range = this->EntryRange(level_);
+  Removed removed;
+  const Pte replaced = Remove(pte, kAbsentPte, removed);
+  // From the entry as it was when it was cleared: with all bits that hardware had set.
+  if (leaf) taken.item = config.ItemFromRaw(this->RawOf(replaced));
+  taken.pages = removed.pages;
+  this->MoveTo(at_ + Geo::EntrySpan(level_));
+  return taken;
+}
+
+}  // namespace paddock
+
+#endif  // PADDOCK_CORE_PAGE_TABLE_CURSOR_UNMAP_INC_H_

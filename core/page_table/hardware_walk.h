@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a CPU's memory-management unit does on a TLB miss: walks without any lock, checks
+// permissions, and sets accessed and dirty bits by compare-exchange, at any time, whoever holds the
+// granule. Used to simulate accesses; on real hardware the hardware does this.
+
+#ifndef PADDOCK_CORE_PAGE_TABLE_HARDWARE_WALK_H_
+#define PADDOCK_CORE_PAGE_TABLE_HARDWARE_WALK_H_
+
+#include <cstdint>
+
+#include "paddock/arch/page_property.h"
+#include "paddock/core/page_table/page_table.h"
+
+namespace paddock {
+
+enum class Access : uint8_t { kRead, kWrite, kExecute };
+
+constexpr PageFlags FlagsNeeded(Access access) {
+  switch (access) {
+    case Access::kRead:
+      return PageFlags::kRead;
+    case Access::kWrite:
+      return PageFlags::kWrite;
+    case Access::kExecute:
+      return PageFlags::kExecute;
+  }
+  return PageFlags::kNone;
+}
+
+enum class WalkFault : uint8_t { kNone, kNotPresent, kPermission };
+
+struct HardwareWalkResult {
+  WalkFault fault = WalkFault::kNone;
+  Translation translation;  // if there is no fault; the property as it is after the access
+};
+
+// Translates `va` for a user-mode access. Must be called inside a read-side section, which keeps
+// the tables alive as a real walker's flush acknowledgement does.
+template <PageTableConfig C>
+HardwareWalkResult HardwareWalk(PageTable<C>& table, const RcuReadGuard&, VirtAddr va,
+                                Access access) {
+  using F = typename C::Format;
+  using Geo = Geometry<F>;
+  const uint64_t offset = Geo::ToOffset(va);
+  if (!Geo::IsCanonical(va)) return {WalkFault::kNotPresent, {}};
+  Node<F> node(table.env().frames(), table.root());
+  int level = Geo::kLevels;
+  Pte pte = node.Load(Geo::Index(offset, level));
+  for (;;) {
+    const uint64_t index = Geo::Index(offset, level);
+    switch (F::Kind(pte, level)) {
+      case EntryKind::kAbsent:
+        return {WalkFault::kNotPresent, {}};
+      case EntryKind::kTable:
+        node = Node<F>::Child(table.env().frames(), pte, level--);
+        pte = node.Load(Geo::Index(offset, level));
+        continue;
+      case EntryKind::kLeaf:
+        break;
+    }
+    if (!HasAll(F::Property(pte, level).flags, PageFlags::kUser | FlagsNeeded(access))) {
+      return {WalkFault::kPermission, {}};
+    }
+    const Pte touched =
+        access == Access::kWrite ? F::WithAccessedDirty(pte, level) : F::WithAccessed(pte, level);
+    if (touched != pte && !node.CompareExchange(index, pte, touched)) continue;
+    const uint64_t span = Geo::EntrySpan(level);
+    const VirtAddr start = va.AlignDown(span);
+    const PhysAddr frame = F::Address(touched, level);
+    return {WalkFault::kNone, Translation{PhysAddr(frame.value() + (va.value() - start.value())),
+                                          VirtRange{start, VirtAddr(start.value() + span)},
+                                          RawItem{frame, level, F::Property(touched, level)}}};
+  }
+}
+
+}  // namespace paddock
+
+#endif  // PADDOCK_CORE_PAGE_TABLE_HARDWARE_WALK_H_

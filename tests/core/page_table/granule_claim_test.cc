@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "paddock/core/page_table/granule_claim.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "gtest/gtest.h"
+#include "paddock/core/page_table/claim_queue.h"
+#include "paddock/tests/support/parallel.h"
+#include "paddock/tests/support/table_world.h"
+
+namespace paddock {
+namespace {
+
+using Leaving = ClaimQueues::Leaving;
+using State = ClaimWaiter::State;
+
+// A claimer refers to its options.
+constexpr CursorOptions kForever{};
+constexpr CursorOptions kTry{.wait = Wait::kTry};
+
+class GranuleClaim : public testing::Test {
+ protected:
+  void TearDown() override { ExpectNoClaims(world_.frames()); }
+
+  uint64_t Word() const { return slot_.lock.load(sync::seq_cst); }
+  uint64_t Marks() const { return slot_.waiters.load(sync::seq_cst); }
+  void Release(uint64_t mask) { ReleaseGranules(queues_, slot_, mask); }
+
+  TableWorld world_;
+  CpuPin pin_ = world_.Pin(0);
+  MetaSlot& slot_ = world_.frames().slot(PhysAddr(0x3000));
+  ClaimQueues& queues_ = world_.env().claim_queues();
+};
+
+TEST_F(GranuleClaim, FreeGranulesAreTakenAllAtOnce) {
+  EXPECT_EQ(TakeGranules(slot_, 0b1110), 0b1110u);
+  EXPECT_EQ(Word(), 0b1110u);
+  EXPECT_EQ(TakeGranules(slot_, ~uint64_t{0b1110}), ~uint64_t{0b1110});
+  EXPECT_EQ(Word(), ~uint64_t{0});
+  Release(~uint64_t{0});
+}
+
+TEST_F(GranuleClaim, OnlyThoseBelowTheFirstTakenOneAreTaken) {
+  ASSERT_NE(TakeGranules(slot_, 0b1000), 0u);
+  EXPECT_EQ(TakeGranules(slot_, 0b1111'0110), 0b1111'0110u) << "bit 3 is not asked for";
+  Release(0b1111'0110);
+  EXPECT_EQ(TakeGranules(slot_, 0b1111'1110), 0b0000'0110u);
+  EXPECT_EQ(TakeGranules(slot_, 0b1111'1000), 0u);
+  EXPECT_EQ(Word(), 0b1110u);
+  Release(0b1110);
+}
+
+TEST_F(GranuleClaim, AWaitingClaimKeepsWhatIsBelowAndTakesNothingAbove) {
+  ASSERT_NE(TakeGranules(slot_, 0b1000), 0u);
+  CpuThreads threads(world_.cpus());
+  threads.Run(1, [&](const CpuPin& cpu) {
+    GranuleClaimer claimer(world_.env(), cpu, kForever);
+    EXPECT_TRUE(claimer.ClaimAll(slot_, 0b11'1010));
+    EXPECT_EQ(Word(), 0b11'1010u);
+    Release(0b11'1010);
+  });
+  EXPECT_TRUE(Eventually([&] { return Marks() == 0b1000; }));
+  EXPECT_EQ(Word(), 0b1010u);
+  Release(0b1000);
+}
+
+TEST_F(GranuleClaim, GivingUpReleasesExactlyWhatWasTaken) {
+  ASSERT_NE(TakeGranules(slot_, 0b10'0000), 0u);
+  for (const CursorOptions options : {CursorOptions{.wait = Wait::kTry},
+                                      CursorOptions{.wait = Wait::kDeadline, .deadline_ns = 1}}) {
+    GranuleClaimer claimer(world_.env(), pin_, options);
+    EXPECT_FALSE(claimer.ClaimAll(slot_, 0b110'0110));
+    EXPECT_EQ(Word(), 0b10'0000u);
+    EXPECT_EQ(Marks(), 0u);
+  }
+  // The part that the caller already held goes too.
+  ASSERT_NE(TakeGranules(slot_, 1), 0u);
+  GranuleClaimer claimer(world_.env(), pin_, kTry);
+  EXPECT_FALSE(claimer.ClaimAll(slot_, 0b10'0001, 1));
+  EXPECT_EQ(Word(), 0b10'0000u);
+  Release(0b10'0000);
+}
+
+TEST_F(GranuleClaim, AClaimThatWaitedLongIsHandedTheGranule) {
+  ASSERT_NE(TakeGranules(slot_, 1), 0u);
+  Event got_it, let_go;
+  CpuThreads threads(world_.cpus());
+  threads.Run(1, [&](const CpuPin& cpu) {
+    GranuleClaimer claimer(world_.env(), cpu, kForever);
+    EXPECT_TRUE(claimer.ClaimAll(slot_, 1));
+    got_it.Set();
+    let_go.Await();
+    Release(1);
+  });
+  EXPECT_TRUE(Eventually([&] { return Marks() == 1; }));
+  const uint64_t long_enough = sync::NowNs() + 2 * kHandOffNs;
+  EXPECT_TRUE(Eventually([&] { return sync::NowNs() > long_enough; }));
+  Release(1);
+  // However late the waiter wakes up, no newcomer comes in between.
+  EXPECT_EQ(TakeGranules(slot_, 1), 0u);
+  EXPECT_TRUE(got_it.Await());
+  let_go.Set();
+}
+
+TEST_F(GranuleClaim, AYoungWaiterIsWokenToCompete) {
+  ASSERT_NE(TakeGranules(slot_, 1), 0u);
+  ClaimWaiter waiter(slot_, 1, CpuId{0}, sync::NowNs() + 1'000'000'000);
+  queues_.Enqueue(waiter);
+  EXPECT_EQ(Marks(), 1u);
+  Release(1);
+  EXPECT_EQ(Word(), 0u);
+  EXPECT_EQ(waiter.state(), State::kWoken);
+  EXPECT_EQ(queues_.Withdraw(waiter, Leaving::kWithoutGranule), State::kWoken);
+  EXPECT_EQ(Marks(), 0u);
+}
+
+TEST_F(GranuleClaim, TheOldestWaiterIsHandedTheGranuleWhateverTheOrderOfArrival) {
+  ASSERT_NE(TakeGranules(slot_, 0b11), 0u);
+  ClaimWaiter young(slot_, 1, CpuId{0}, 20), old(slot_, 1, CpuId{0}, 5),
+      middle(slot_, 1, CpuId{0}, 10);
+  ClaimWaiter elsewhere(slot_, 0b10, CpuId{0}, 1);
+  for (ClaimWaiter* waiter : {&young, &old, &middle, &elsewhere}) queues_.Enqueue(*waiter);
+  Release(1);
+  EXPECT_EQ(old.state(), State::kGranted);
+  EXPECT_EQ(Word(), 0b11u);
+  EXPECT_EQ(Marks(), 0b11u);
+  EXPECT_EQ(queues_.Withdraw(old, Leaving::kWithoutGranule), State::kGranted);
+  Release(1);
+  EXPECT_EQ(middle.state(), State::kGranted);
+  Release(1);
+  EXPECT_EQ(young.state(), State::kGranted);
+  EXPECT_EQ(Marks(), 0b10u);
+  EXPECT_EQ(elsewhere.state(), State::kWaiting);
+  Release(0b11);
+  EXPECT_EQ(elsewhere.state(), State::kGranted);
+  EXPECT_EQ(Word(), 0b10u);
+  Release(0b10);
+}
+
+TEST_F(GranuleClaim, AWaiterThatLeavesPassesItsWakeUpOn) {
+  const uint64_t now = sync::NowNs() + 1'000'000'000;
+  ClaimWaiter first(slot_, 1, CpuId{0}, now), second(slot_, 1, CpuId{0}, now + 1);
+  queues_.Enqueue(first);
+  queues_.Enqueue(second);
+  queues_.Wake(slot_, 1, ClaimQueues::Whom::kOldest);
+  EXPECT_EQ(first.state(), State::kWoken);
+  EXPECT_EQ(second.state(), State::kWaiting);
+  queues_.Withdraw(first, Leaving::kWithoutGranule);
+  EXPECT_EQ(second.state(), State::kWoken);
+  EXPECT_EQ(Marks(), 1u);
+  queues_.Withdraw(second, Leaving::kWithGranule);
+  EXPECT_EQ(Marks(), 0u);
+}
+
+TEST_F(GranuleClaim, AWokenWaiterCanGoBackToWaitingButNotAGrantedOne) {
+  ClaimWaiter woken(slot_, 1, CpuId{0}, sync::NowNs() + 1'000'000'000);
+  queues_.Enqueue(woken);
+  queues_.Wake(slot_, 1, ClaimQueues::Whom::kOldest);
+  woken.Rearm();
+  EXPECT_EQ(woken.state(), State::kWaiting);
+  queues_.Withdraw(woken, Leaving::kWithoutGranule);
+
+  ASSERT_NE(TakeGranules(slot_, 1), 0u);
+  ClaimWaiter granted(slot_, 1, CpuId{0}, 1);
+  queues_.Enqueue(granted);
+  Release(1);
+  granted.Rearm();
+  EXPECT_EQ(granted.state(), State::kGranted);
+  queues_.Withdraw(granted, Leaving::kWithGranule);
+  Release(1);
+}
+
+TEST_F(GranuleClaim, AWaiterOfAnotherSlotIsLeftAlone) {
+  // More slots than queues, so that some share one.
+  for (uint64_t frame = 4; frame < 200; ++frame) {
+    MetaSlot& other = world_.frames().slot(PhysAddr(frame * kPageSize));
+    ClaimWaiter waiter(other, 1, CpuId{0}, 1);
+    queues_.Enqueue(waiter);
+    ASSERT_NE(TakeGranules(slot_, 1), 0u);
+    Release(1);
+    queues_.Wake(slot_, 1, ClaimQueues::Whom::kAll);
+    EXPECT_EQ(waiter.state(), State::kWaiting);
+    queues_.Withdraw(waiter, Leaving::kWithoutGranule);
+    EXPECT_EQ(other.waiters.load(sync::seq_cst), 0u);
+  }
+}
+
+TEST_F(GranuleClaim, ACutNodeWakesEverybodyAndHandsNothingOver) {
+  ASSERT_NE(TakeGranules(slot_, 0b111), 0u);
+  ClaimWaiter old(slot_, 1, CpuId{0}, 1), older(slot_, 1, CpuId{0}, 0),
+      other(slot_, 0b100, CpuId{0}, 1);
+  for (ClaimWaiter* waiter : {&old, &older, &other}) queues_.Enqueue(*waiter);
+  ReleaseStrayGranules(queues_, slot_, 0b111);
+  EXPECT_EQ(Word(), 0u);
+  for (ClaimWaiter* waiter : {&old, &older, &other}) {
+    EXPECT_EQ(waiter->state(), State::kWoken);
+    queues_.Withdraw(*waiter, Leaving::kWithoutGranule);
+  }
+  EXPECT_EQ(Marks(), 0u);
+}
+
+TEST_F(GranuleClaim, ManyClaimsOfManyGranulesExcludeEachOther) {
+  constexpr int kRounds = 3000;
+  std::array<std::atomic<uint32_t>, 6> owner{};
+  std::atomic<int> violations{0};
+  CpuThreads threads(world_.cpus());
+  for (uint32_t id = 1; id <= 3; ++id) {
+    threads.Run(id, [&, id](const CpuPin& cpu) {
+      for (int round = 0; round < kRounds; ++round) {
+        const uint64_t mask = (round * id * 7 + id) % 63 + 1;
+        GranuleClaimer claimer(world_.env(), cpu, kForever);
+        if (!claimer.ClaimAll(slot_, mask)) ++violations;
+        for (uint32_t i = 0; i < 6; ++i) {
+          if ((mask >> i & 1) && owner[i].exchange(id, std::memory_order_relaxed) != 0)
+            ++violations;
+        }
+        for (uint32_t i = 0; i < 6; ++i) {
+          if (mask >> i & 1) owner[i].store(0, std::memory_order_relaxed);
+        }
+        Release(mask);
+      }
+    });
+  }
+  threads.Join();
+  EXPECT_EQ(violations, 0);
+}
+
+}  // namespace
+}  // namespace paddock
