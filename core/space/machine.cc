@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "paddock/core/space/machine.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "paddock/concurrency/check.h"
+#include "paddock/core/space/vm_space.h"
+
+namespace paddock {
+
+absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(Options options) {
+  if (options.cpus == 0 || options.cpus > kMaxCpus) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("a machine has 1 to %d CPUs, not %d", kMaxCpus, options.cpus));
+  }
+  if (absl::Status status = TlbSystem::CheckOptions(options.tlb); !status.ok()) return status;
+  if (options.rcu.batch_size == 0 || options.rcu.max_nesting == 0) {
+    return absl::InvalidArgumentError("rcu.batch_size and rcu.max_nesting are above 0");
+  }
+  std::unique_ptr<PhysicalMemory> memory = std::move(options.memory);
+  if (memory == nullptr) {
+    absl::StatusOr<std::unique_ptr<PhysicalMemory>> anonymous =
+        PhysicalMemory::Anonymous(options.memory_bytes);
+    if (!anonymous.ok()) return anonymous.status();
+    memory = *std::move(anonymous);
+  }
+  auto cpus = std::make_unique<CpuRegistry>(options.cpus);
+  absl::StatusOr<std::unique_ptr<FrameTable>> frames =
+      FrameTable::Create(*memory, *cpus, options.frames);
+  if (!frames.ok()) return frames.status();
+
+  std::unique_ptr<Machine> machine(
+      new Machine(options, std::move(cpus), std::move(memory), *std::move(frames)));
+  absl::StatusOr<CpuPin> pin = machine->Pin(CpuId{0});
+  if (!pin.ok()) return pin.status();
+  if (absl::Status status = machine->CreateKernelTable(*pin); !status.ok()) return status;
+  return machine;
+}
+
+Machine::Machine(const Options& options, std::unique_ptr<CpuRegistry> cpus,
+                 std::unique_ptr<PhysicalMemory> memory, std::unique_ptr<FrameTable> frames)
+    : cpus_(std::move(cpus)),
+      memory_(std::move(memory)),
+      frames_(std::move(frames)),
+      rcu_(*cpus_, options.rcu),
+      bus_(*cpus_),
+      tlb_(*cpus_, rcu_, bus_, *frames_, options.tlb, options.transport),
+      page_tables_(*cpus_, rcu_, bus_, *frames_, tlb_),
+      active_(*cpus_) {}
+
+Machine::~Machine() {
+  for (uint32_t cpu = 0; cpu < cpus_->size(); ++cpu) {
+    absl::StatusOr<CpuPin> pin = Pin(CpuId{cpu});
+    PADDOCK_CHECK(pin.ok(), "a machine is destroyed while a thread is on one of its CPUs");
+    DeactivateSpace(*pin);
+    rcu_.Drain(*pin);
+  }
+}
+
+absl::Status Machine::CreateKernelTable(const CpuPin& pin) {
+  using Geo = Geometry<UserFormat>;
+  auto table = PageTable<KernelPtConfig>::Create(page_tables_, pin);
+  if (!table.ok()) return table.status();
+  kernel_table_ = *std::move(table);
+  // A cursor that crosses the border between two entries of a table makes that table.
+  constexpr OffsetRange kManaged = ManagedOffsets<KernelPtConfig>();
+  for (uint64_t offset = kManaged.start; offset < kManaged.end;
+       offset += Geo::EntrySpan(Geo::kLevels)) {
+    const VirtAddr va = Geo::ToVirt(offset);
+    const VirtRange range{va, VirtAddr(va.value() + Geo::EntrySpan(Geo::kLevels - 1) * 2)};
+    auto cursor = kernel_table_->OpenCursorMut(pin, range);
+    if (!cursor.ok()) return cursor.status();
+  }
+  return absl::OkStatus();
+}
+
+void Machine::DeactivateSpace(const CpuPin& pin) {
+  tlb_.Deactivate(pin);
+  active_.Get(pin).reset();
+}
+
+void Machine::SwitchSpace(const CpuPin& pin, std::shared_ptr<VmSpace> space) {
+  tlb_.Activate(pin, space->tlb_context());
+  // The last owner may be this CPU: the space before goes after the switch.
+  std::swap(active_.Get(pin), space);
+}
+
+}  // namespace paddock

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One world: physical memory and its frames, CPUs, reclamation, TLBs, the kernel's page table.
+// Nothing is global; two machines in one process share nothing.
+//
+//   absl::StatusOr<std::unique_ptr<Machine>> machine = Machine::Create({.cpus = 2});
+//   absl::StatusOr<CpuPin> pin = (*machine)->Pin(CpuId{0});      // this thread is CPU 0 now
+//   absl::StatusOr<std::shared_ptr<VmSpace>> space = VmSpace::Create(**machine, *pin);
+//   ...
+//   (*machine)->Poll(*pin);                                      // an interrupt point: call it
+//   often
+//
+// A thread that holds a pin must come to interrupt points: other CPUs wait for it to acknowledge
+// flushes. A CPU without a pin is idle and is never waited for.
+//
+// Thread safety: every function from any thread. The machine must outlive its spaces and pins.
+// Cost: 64 bytes of memory per 4 KiB of physical memory that is used; unused memory is only
+// reserved.
+
+#ifndef PADDOCK_CORE_SPACE_MACHINE_H_
+#define PADDOCK_CORE_SPACE_MACHINE_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "paddock/concurrency/cpu.h"
+#include "paddock/concurrency/ipi_bus.h"
+#include "paddock/concurrency/rcu.h"
+#include "paddock/core/frame/frame_allocator.h"
+#include "paddock/core/frame/frame_table.h"
+#include "paddock/core/frame/physical_memory.h"
+#include "paddock/core/page_table/page_table_env.h"
+#include "paddock/core/space/configs.h"
+#include "paddock/core/tlb/tlb_system.h"
+
+namespace paddock {
+
+class VmSpace;
+
+class Machine {
+ public:
+  struct Options {
+    uint32_t cpus = 2;  // 1 to kMaxCpus
+    // Reserved, not touched. Ignored if `memory` is given.
+    uint64_t memory_bytes = uint64_t{256} << 20;
+    // The physical memory, if it is not to be anonymous.
+    std::unique_ptr<PhysicalMemory> memory;
+    FrameTable::Options frames;
+    RcuDomain::Options rcu;
+    TlbSystem::Options tlb;
+    // Delivers flush requests; the built-in mailboxes if null. Must outlive the machine.
+    ShootdownTransport* transport = nullptr;
+  };
+
+  // INVALID_ARGUMENT: an option breaks its rule, which the message names. RESOURCE_EXHAUSTED: the
+  // memory cannot be reserved, or is too small for the kernel's tables.
+  static absl::StatusOr<std::unique_ptr<Machine>> Create(Options options);
+  // Every pin must be gone, every space but the active ones too. Drains reclamation.
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // Makes the calling thread CPU `cpu` until the pin is destroyed. Errors as CpuRegistry::Pin.
+  absl::StatusOr<CpuPin> Pin(CpuId cpu) { return cpus_->Pin(cpu); }
+
+  // An interrupt point: serves flush requests, then runs reclamation that is due.
+  void Poll(const CpuPin& pin) {
+    bus_.Poll(pin);
+    rcu_.Poll(pin);
+  }
+
+  // Makes no space active on this CPU.
+  void DeactivateSpace(const CpuPin& pin);
+
+  CpuRegistry& cpus() { return *cpus_; }
+  RcuDomain& rcu() { return rcu_; }
+  IpiBus& bus() { return bus_; }
+  PhysicalMemory& memory() { return *memory_; }
+  FrameTable& frames() { return *frames_; }
+  TlbSystem& tlb() { return tlb_; }
+  PageTableEnv& page_tables() { return page_tables_; }
+  PageTable<KernelPtConfig>& kernel_table() { return *kernel_table_; }
+
+ private:
+  friend class VmSpace;
+
+  Machine(const Options& options, std::unique_ptr<CpuRegistry> cpus,
+          std::unique_ptr<PhysicalMemory> memory, std::unique_ptr<FrameTable> frames);
+  // Makes the kernel's table with all tables right below its root.
+  absl::Status CreateKernelTable(const CpuPin& pin);
+
+  // Makes `space` current on this CPU and lets go of the one before.
+  void SwitchSpace(const CpuPin& pin, std::shared_ptr<VmSpace> space);
+
+  const std::unique_ptr<CpuRegistry> cpus_;
+  const std::unique_ptr<PhysicalMemory> memory_;
+  const std::unique_ptr<FrameTable> frames_;
+  RcuDomain rcu_;
+  IpiBus bus_;
+  TlbSystem tlb_;
+  PageTableEnv page_tables_;
+  std::unique_ptr<PageTable<KernelPtConfig>> kernel_table_;
+  // invariant: touched by the thread on that CPU only.
+  CpuLocal<std::shared_ptr<VmSpace>> active_;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_CORE_SPACE_MACHINE_H_

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one CPU unmaps no other CPU reaches any more once Sync has returned, and no CPU ever reaches
+// a frame that was freed.
+
+#include <atomic>
+#include <cstdint>
+#include <random>
+
+#include "gtest/gtest.h"
+#include "paddock/tests/core/spec/random_seed.h"
+#include "paddock/tests/support/machine_fixture.h"
+#include "paddock/tests/support/parallel.h"
+
+namespace paddock {
+namespace {
+
+using absl::StatusCode;
+
+class Coherence : public MachineTest {};
+
+TEST_F(Coherence, AnUnmapIsSeenByAnotherCpuAfterSync) {
+  const auto space = NewSpace();
+  MapNew(*space, Page(1));
+  Event loaded, unmapped;
+  CpuThreads threads(machine().cpus());
+  threads.Run(1, [&](const CpuPin& cpu) {
+    space->Activate(cpu);
+    EXPECT_TRUE(IsOk(space->Load(cpu, VirtAddr(0x1000))));
+    loaded.Set();
+    EXPECT_TRUE(unmapped.Await([&] { machine().Poll(cpu); }));
+    EXPECT_TRUE(Refused(space->Load(cpu, VirtAddr(0x1000)), StatusCode::kNotFound));
+    machine().DeactivateSpace(cpu);
+  });
+  ASSERT_TRUE(loaded.Await());
+  UnmapPage(*space, pin(), Page(1));
+  unmapped.Set();
+}
+
+TEST_F(Coherence, ADowngradeIsSeenByAnotherCpuAfterSync) {
+  const auto space = NewSpace();
+  MapNew(*space, Page(1));
+  Event stored, protected_now;
+  CpuThreads threads(machine().cpus());
+  threads.Run(1, [&](const CpuPin& cpu) {
+    space->Activate(cpu);
+    EXPECT_TRUE(IsOk(space->Store(cpu, VirtAddr(0x1000), 1)));
+    stored.Set();
+    EXPECT_TRUE(protected_now.Await([&] { machine().Poll(cpu); }));
+    EXPECT_TRUE(Refused(space->Store(cpu, VirtAddr(0x1000), 2), StatusCode::kPermissionDenied));
+    EXPECT_EQ(Must(space->Load(cpu, VirtAddr(0x1000))).value, 1u);
+    machine().DeactivateSpace(cpu);
+  });
+  ASSERT_TRUE(stored.Await());
+  {
+    VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Page(1)));
+    EXPECT_TRUE(IsOk(cursor.Protect(kPageSize, [](PageProperty property) {
+      property.flags &= ~PageFlags::kWrite;
+      return property;
+    })));
+    cursor.flusher().Sync();
+  }
+  protected_now.Set();
+}
+
+// Fails if frames are released before the flush is acknowledged.
+TEST_F(Coherence, AStaleTlbEntryNeverReachesAFreedFrame) {
+  const auto space = NewSpace();
+  const PhysAddr frame = MapNew(*space, Page(1));
+  Event loaded, closed, checked;
+  CpuThreads threads(machine().cpus());
+  threads.Run(1, [&](const CpuPin& cpu) {
+    space->Activate(cpu);
+    EXPECT_TRUE(IsOk(space->Load(cpu, VirtAddr(0x1000))));
+    loaded.Set();
+    // No interrupt point here: the entry stays, and is stale by right.
+    EXPECT_TRUE(closed.Await());
+    const AccessResult stale = Must(space->Load(cpu, VirtAddr(0x1000)));
+    EXPECT_EQ(stale.frame, frame);
+    EXPECT_EQ(stale.generation_now, stale.generation_at_fill) << "a freed frame was reached";
+    checked.Set();
+    machine().DeactivateSpace(cpu);
+  });
+  ASSERT_TRUE(loaded.Await());
+  {
+    EXPECT_TRUE(IsOk(Must(space->OpenCursorMut(pin(), Page(1))).Unmap(kPageSize)));
+  }
+  for (int i = 0; i < 100; ++i) machine().Poll(pin());
+  closed.Set();
+  EXPECT_TRUE(checked.Await());
+  threads.Join();
+  Settle();
+  EXPECT_EQ(frames().slot(frame).ref_count.load(sync::seq_cst), kRefUnused);
+}
+
+TEST_F(Coherence, ACpuThatWasElsewhereMeanwhileHoldsNothingStale) {
+  const auto space = NewSpace();
+  const auto other = NewSpace();
+  MapNew(*space, Page(1));
+  Event loaded, unmapped;
+  CpuThreads threads(machine().cpus());
+  threads.Run(1, [&](const CpuPin& cpu) {
+    space->Activate(cpu);
+    EXPECT_TRUE(IsOk(space->Load(cpu, VirtAddr(0x1000))));
+    other->Activate(cpu);
+    loaded.Set();
+    EXPECT_TRUE(unmapped.Await());  // without an interrupt point
+    space->Activate(cpu);
+    EXPECT_TRUE(Refused(space->Load(cpu, VirtAddr(0x1000)), StatusCode::kNotFound));
+    machine().DeactivateSpace(cpu);
+  });
+  ASSERT_TRUE(loaded.Await());
+  UnmapPage(*space, pin(), Page(1));
+  unmapped.Set();
+}
+
+TEST_F(Coherence, ACpuThatSleptMeanwhileHoldsNothingStale) {
+  const auto space = NewSpace();
+  MapNew(*space, Page(1));
+  CpuThreads threads(machine().cpus());
+  threads.Run(1, [&](const CpuPin& cpu) {
+    space->Activate(cpu);
+    EXPECT_TRUE(IsOk(space->Load(cpu, VirtAddr(0x1000))));
+  });
+  threads.Join();
+  UnmapPage(*space, pin(), Page(1));  // nobody acknowledges: CPU 1 is idle
+  threads.Run(1, [&](const CpuPin& cpu) {
+    EXPECT_TRUE(space->IsActiveOn(cpu));
+    EXPECT_TRUE(Refused(space->Load(cpu, VirtAddr(0x1000)), StatusCode::kNotFound));
+    machine().DeactivateSpace(cpu);
+  });
+  threads.Join();
+}
+
+TEST_F(Coherence, TwoCpusThatSyncWithEachOtherFinish) {
+  const auto space = NewSpace();
+  std::atomic<int> finished{0};
+  CpuThreads threads(machine().cpus());
+  for (const uint32_t id : {1u, 2u}) {
+    threads.Run(id, [&, id](const CpuPin& cpu) {
+      space->Activate(cpu);
+      const VirtRange page = Page(id * 100);
+      for (int i = 0; i < 300; ++i) {
+        {
+          auto cursor = Must(space->OpenCursorMut(cpu, page));
+          Must(cursor.Map(MappedFrames(NewFrame(), kReadWriteUser)));
+        }
+        EXPECT_TRUE(IsOk(space->Store(cpu, page.start, i)));
+        UnmapPage(*space, cpu, page);
+        machine().Poll(cpu);
+      }
+      ++finished;
+      // The other one may still want an acknowledgement.
+      EXPECT_TRUE(Eventually([&] { return finished == 2; }, [&] { machine().Poll(cpu); }));
+      machine().DeactivateSpace(cpu);
+    });
+  }
+  threads.Join();
+  EXPECT_EQ(finished, 2);
+}
+
+TEST_F(Coherence, NoAccessOfAnyCpuEverReachesAFreedFrame) {
+  constexpr uint64_t kPages = 16;
+  const uint64_t seed = TestSeed();
+  const auto space = NewSpace();
+  std::atomic<bool> stop{false};
+  std::atomic<uint64_t> accesses{0}, stale{0};
+  CpuThreads threads(machine().cpus());
+  for (const uint32_t id : {1u, 2u}) {
+    threads.Run(id, [&, id](const CpuPin& cpu) {
+      std::mt19937_64 random(seed + id);
+      while (!stop) {
+        space->Activate(cpu);
+        for (int i = 0; i < 50; ++i) {
+          const VirtAddr va(random() % kPages * kPageSize);
+          const auto result = random() % 2 ? space->Load(cpu, va) : space->Store(cpu, va, id);
+          if (!result.ok()) continue;
+          ++accesses;
+          if (result->generation_at_fill != result->generation_now) ++stale;
+          if (random() % 4 == 0) machine().Poll(cpu);
+        }
+        if (random() % 4 == 0) machine().DeactivateSpace(cpu);
+        machine().Poll(cpu);
+      }
+      machine().DeactivateSpace(cpu);
+    });
+  }
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 3000 || accesses < 1000; ++round) {
+    const uint64_t page = random() % kPages;
+    if (random() % 3 != 0) {
+      UFrame frame = NewFrame();
+      VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Page(page)));
+      Must(cursor.Map(MappedFrames(std::move(frame), kReadWriteUser)));
+    } else {
+      const uint64_t pages = 1 + random() % (kPages - page);
+      VmSpace::CursorMut cursor =
+          Must(space->OpenCursorMut(pin(), {Page(page).start, Page(page + pages - 1).end}));
+      EXPECT_TRUE(IsOk(cursor.Unmap(pages * kPageSize)));
+      if (random() % 8 == 0) cursor.flusher().Sync();
+    }
+    machine().Poll(pin());
+  }
+  stop = true;
+  threads.Join();
+  EXPECT_EQ(stale, 0u);
+}
+
+}  // namespace
+}  // namespace paddock
