@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The machine and the space that the benchmarks run in, and one thread's place in them.
+
+#ifndef PADDOCK_STRESS_BENCH_BENCH_WORLD_H_
+#define PADDOCK_STRESS_BENCH_BENCH_WORLD_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "paddock/arch/address.h"
+#include "paddock/concurrency/cpu.h"
+#include "paddock/core/space/machine.h"
+#include "paddock/core/space/vm_space.h"
+
+namespace paddock::bench {
+
+inline constexpr uint32_t kMaxThreads = 16;
+// Pages of one thread's region: one leaf table.
+inline constexpr uint64_t kRegionPages = 512;
+
+// One space that is active on no CPU, in a machine with kMaxThreads CPUs.
+struct BenchWorld {
+  std::unique_ptr<Machine> machine;
+  std::shared_ptr<VmSpace> space;
+
+  // Created on first use; the process stops if it cannot be.
+  static BenchWorld& Get();
+};
+
+// A benchmark thread on CPU `index`, with a region that shares no node below the root with
+// another's.
+class BenchThread {
+ public:
+  explicit BenchThread(int index);
+  // Unmaps the region and reclaims.
+  ~BenchThread();
+  BenchThread(const BenchThread&) = delete;
+  BenchThread& operator=(const BenchThread&) = delete;
+
+  const CpuPin& pin() const { return pin_; }
+  Machine& machine() { return *world_.machine; }
+  VmSpace& space() { return *world_.space; }
+
+  VirtRange region() const { return region_; }
+  VirtRange Page(uint64_t index) const {
+    const VirtAddr start = region_.start.Plus((index % kRegionPages) * kPageSize);
+    return VirtRange{start, start.Plus(kPageSize)};
+  }
+
+  // Every page of the region mapped to a frame of its own; none mapped and what was reclaimed.
+  void MapAll();
+  void UnmapAll();
+
+ private:
+  BenchWorld& world_;
+  CpuPin pin_;
+  VirtRange region_;
+};
+
+}  // namespace paddock::bench
+
+#endif  // PADDOCK_STRESS_BENCH_BENCH_WORLD_H_

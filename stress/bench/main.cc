@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ./paddock bench: what one-page cursors cost, alone and side by side.
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/strings/str_format.h"
+#include "benchmark/benchmark.h"
+#include "paddock/stress/bench/cursor_bench.h"
+#include "paddock/stress/bench/results.h"
+
+ABSL_FLAG(std::string, filter, ".*", "run the cases whose name matches this regular expression");
+ABSL_FLAG(int32_t, repetitions, 9,
+          "measurements of each case, interleaved with those of the others");
+ABSL_FLAG(double, min_time, 0.05, "shortest measurement, in seconds");
+ABSL_FLAG(std::string, json, "", "write the rows to this file");
+
+namespace paddock::bench {
+namespace {
+
+class Collector : public benchmark::BenchmarkReporter {
+ public:
+  explicit Collector(Results& results) : results_(results) {}
+
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration || run.error_occurred) continue;
+      // Google Benchmark divides the wall time by the operations of all threads together.
+      results_.Add(run.run_name.function_name, static_cast<int>(run.threads),
+                   run.GetAdjustedRealTime() * static_cast<double>(run.threads));
+    }
+  }
+
+ private:
+  Results& results_;
+};
+
+int Main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "Measures the costs of one-page cursors, on one thread and on two with disjoint regions.\n"
+      "Figures are medians per operation and thread; ratios hold within one run only.\n"
+      "Exit status: 0 measured, 2 bad usage, 3 a report cannot be written.");
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    std::fprintf(stderr, "bench: '%s' is not a flag; see --help\n", rest[1]);
+    return 2;
+  }
+  if (absl::GetFlag(FLAGS_repetitions) < 1 || !(absl::GetFlag(FLAGS_min_time) > 0)) {
+    std::fprintf(stderr, "bench: --repetitions and --min_time must be above 0\n");
+    return 2;
+  }
+
+  std::vector<std::string> arguments = {
+      argv[0],
+      "--benchmark_filter=" + absl::GetFlag(FLAGS_filter),
+      absl::StrFormat("--benchmark_repetitions=%d", absl::GetFlag(FLAGS_repetitions)),
+      absl::StrFormat("--benchmark_min_time=%f", absl::GetFlag(FLAGS_min_time)),
+      "--benchmark_enable_random_interleaving=true",
+  };
+  std::vector<char*> pointers;
+  pointers.reserve(arguments.size());
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  int count = static_cast<int>(pointers.size());
+  benchmark::Initialize(&count, pointers.data());
+
+  RegisterCursorBenchmarks();
+  Results results(kUnitCase);
+  Collector collector(results);
+  std::fprintf(stderr, "measuring ...\n");
+  benchmark::RunSpecifiedBenchmarks(&collector);
+  if (results.empty()) {
+    std::fprintf(stderr, "bench: no case matches --filter=%s\n",
+                 absl::GetFlag(FLAGS_filter).c_str());
+    return 2;
+  }
+  std::fputs(results.Table().c_str(), stdout);
+  if (const std::string path = absl::GetFlag(FLAGS_json); !path.empty()) {
+    if (absl::Status status = results.WriteJson(path); !status.ok()) {
+      std::fprintf(stderr, "bench: %s\n", std::string(status.message()).c_str());
+      return 3;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace paddock::bench
+
+int main(int argc, char** argv) { return paddock::bench::Main(argc, argv); }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "absl/strings/str_cat.h"
+#include "paddock/stress/flags.h"
+#include "paddock/stress/options.h"
+#include "paddock/stress/workload/generator.h"
+
+namespace paddock {
+
+bool WantsHelp(const std::vector<std::string>& args) {
+  for (const std::string& arg : args) {
+    if (arg == "--help" || arg == "-h" || arg == "-help") return true;
+  }
+  return false;
+}
+
+std::string StressHelp() {
+  std::string text =
+      "usage: ./paddock stress [flags]\n\n"
+      "Runs workloads of concurrent page-table operations while oracles check what they see.\n\n";
+  absl::StrAppend(&text, FlagsHelp());
+  absl::StrAppend(&text, "\nWorkloads:\n");
+  for (const WorkloadInfo& info : Workloads()) {
+    absl::StrAppend(&text, "  ", std::string(info.name), std::string(12 - info.name.size(), ' '),
+                    std::string(info.summary), "\n");
+  }
+  absl::StrAppend(
+      &text, "  trace       the address-space activity of a recorded program\n",
+      "\nExit status: 0 no violation; 1 a violation; 2 bad usage; 3 the environment (no "
+      "memory,\nan unreadable trace).\n");
+  return text;
+}
+
+}  // namespace paddock

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "paddock/stress/driver.h"
+#include "paddock/stress/options.h"
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  if (paddock::WantsHelp(args)) {
+    std::fputs(paddock::StressHelp().c_str(), stdout);
+    return paddock::kExitPassed;
+  }
+  absl::StatusOr<paddock::StressOptions> options =
+      paddock::ParseStressOptions(args, paddock::StressEnvironment::FromProcess());
+  if (!options.ok()) {
+    std::fprintf(stderr, "paddock stress: %s\nSee ./paddock stress --help.\n",
+                 std::string(options.status().message()).c_str());
+    return paddock::kExitUsage;
+  }
+  return paddock::RunStress(*options, stdout, stderr);
+}

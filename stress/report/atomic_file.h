@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes a report so that nobody ever sees half of it: to a temporary name in the same directory,
+// then renamed over the target.
+//
+//   absl::Status written = WriteFileAtomically("out/report.json", text);
+//   if (!written.ok()) return 3;  // the message names the file and the cause
+//
+// What is not a regular file (a pipe, /dev/stdout) is written to directly; a symbolic link keeps
+// pointing where it does. On failure the target is as it was and no temporary file remains. Thread
+// safety: any thread.
+
+#ifndef PADDOCK_STRESS_REPORT_ATOMIC_FILE_H_
+#define PADDOCK_STRESS_REPORT_ATOMIC_FILE_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace paddock {
+
+absl::Status WriteFileAtomically(const std::string& path, std::string_view contents);
+
+}  // namespace paddock
+
+#endif  // PADDOCK_STRESS_REPORT_ATOMIC_FILE_H_

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "paddock/stress/report/summary.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace paddock {
+
+std::vector<std::string> Summary::Failures() const {
+  std::vector<std::string> failures;
+  uint64_t in_oracles = 0;
+  for (const OracleResult& oracle : oracles) {
+    in_oracles += oracle.violations;
+    if (oracle.violations != 0) {
+      failures.push_back(absl::StrCat(oracle.name, ": ", oracle.violations, " violations"));
+    } else if (!oracle.Passed()) {
+      failures.push_back(absl::StrCat(oracle.name, ": checked nothing"));
+    }
+  }
+  // Others report too, the watchdog for one.
+  const uint64_t all = std::max<uint64_t>(violation_count, violations.size());
+  if (all > in_oracles) failures.push_back(absl::StrCat(all - in_oracles, " other violations"));
+  return failures;
+}
+
+}  // namespace paddock

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "paddock/stress/report/atomic_file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace paddock {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class AtomicFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "/atomic_file_XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    directory_ = name;
+  }
+  void TearDown() override { fs::remove_all(directory_); }
+
+  std::string Read(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  std::vector<std::string> Names() {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(directory_)) {
+      names.push_back(entry.path().filename());
+    }
+    return names;
+  }
+
+  fs::path directory_;
+};
+
+TEST_F(AtomicFileTest, WritesAndReplacesAndLeavesNoTemporary) {
+  const fs::path path = directory_ / "report.json";
+  const std::string large(1 << 20, 'x');
+  ASSERT_TRUE(WriteFileAtomically(path, large).ok());
+  EXPECT_EQ(Read(path), large);
+  ASSERT_TRUE(WriteFileAtomically(path, "short").ok());
+  EXPECT_EQ(Read(path), "short");
+  EXPECT_THAT(Names(), ElementsAre("report.json"));
+}
+
+TEST_F(AtomicFileTest, ANewFileIsReadableAsAnyOther) {
+  const mode_t old = umask(022);
+  const fs::path path = directory_ / "report.json";
+  ASSERT_TRUE(WriteFileAtomically(path, "x").ok());
+  umask(old);
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms{0644});
+}
+
+TEST_F(AtomicFileTest, AMissingDirectoryIsAnErrorThatNamesTheFile) {
+  const fs::path path = directory_ / "missing" / "report.json";
+  const absl::Status status = WriteFileAtomically(path, "x");
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path.string()));
+}
+
+TEST_F(AtomicFileTest, AnUnwritableDirectoryLeavesTheOldReport) {
+  if (geteuid() == 0) GTEST_SKIP() << "root writes everywhere";
+  const fs::path path = directory_ / "report.json";
+  ASSERT_TRUE(WriteFileAtomically(path, "old").ok());
+  fs::permissions(directory_, fs::perms{0555});
+  const absl::Status status = WriteFileAtomically(path, "new");
+  fs::permissions(directory_, fs::perms{0755});
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr("report.json"));
+  EXPECT_EQ(Read(path), "old");
+}
+
+TEST_F(AtomicFileTest, ADirectoryInTheWayIsRefusedAndNothingRemains) {
+  const fs::path path = directory_ / "report.json";
+  fs::create_directory(path);
+  const absl::Status status = WriteFileAtomically(path, "x");
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path.string()));
+  EXPECT_THAT(Names(), ElementsAre("report.json"));
+}
+
+TEST_F(AtomicFileTest, AFullDeviceIsAnError) {
+  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full";
+  const absl::Status status = WriteFileAtomically("/dev/full", "x");
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr("/dev/full"));
+}
+
+TEST_F(AtomicFileTest, ASymbolicLinkKeepsPointing) {
+  const fs::path target = directory_ / "target.json";
+  const fs::path link = directory_ / "link.json";
+  ASSERT_TRUE(WriteFileAtomically(target, "old").ok());
+  fs::create_symlink(target, link);
+  ASSERT_TRUE(WriteFileAtomically(link, "new").ok());
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_EQ(Read(target), "new");
+}
+
+TEST_F(AtomicFileTest, ADeviceIsWrittenDirectly) {
+  EXPECT_TRUE(WriteFileAtomically("/dev/null", "x").ok());
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST_F(AtomicFileTest, AnEmptyNameIsRefused) {
+  EXPECT_EQ(WriteFileAtomically("", "x").code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace paddock

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The harness reports what is wrong: flushes that are acknowledged and not done, cursors that
+// overlap, a stream that hangs.
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "paddock/concurrency/sync.h"
+#include "paddock/core/tlb/shootdown_batch.h"
+#include "paddock/core/tlb/transport.h"
+#include "paddock/stress/watchdog.h"
+#include "paddock/tests/stress/harness/session_runner.h"
+
+namespace paddock {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Says that every CPU has flushed; none has.
+class LyingTransport final : public ShootdownTransport {
+ public:
+  void Deliver(const CpuSet& targets, ShootdownBatch& batch, const CpuPin& from) override {
+    targets.ForEach([&](CpuId) { batch.Acknowledge(from); });
+  }
+};
+
+TEST(KnownBugs, AFlushThatIsNotDoneIsSeenByTheTlbOracle) {
+  LyingTransport lying;
+  Session::Hooks hooks;
+  hooks.transport = &lying;
+  TestSession test(TestOptions({"--threads=2"}), std::move(hooks));
+  const absl::Status status = test.session.RunGenerated(
+      *FindWorkload("tlb"), {.duration = absl::Seconds(30), .steps = std::nullopt});
+  EXPECT_TRUE(status.ok()) << status;
+  const Summary summary = test.session.Summarise();
+  EXPECT_FALSE(summary.Passed());
+  EXPECT_GT(test.session.oracles().sink.count(kTlbOracle), 0u);
+  ASSERT_FALSE(summary.violations.empty());
+  EXPECT_THAT(summary.violations.front().reproduce, HasSubstr("./paddock stress --replay='tlb:"));
+  EXPECT_LT(summary.seconds, 25) << "a violated run ends early";
+}
+
+TEST(KnownBugs, OverlappingCursorsInALogAreReported) {
+  Oracles oracles(2, "again");
+  absl::StatusOr<std::unique_ptr<World>> world = World::Create({.cpus = 2}, oracles);
+  ASSERT_TRUE(world.ok()) << world.status();
+  TransactionLog first(0);
+  TransactionLog second(1);
+  const VirtRange range{VirtAddr(0x1000), VirtAddr(0x3000)};
+  first.Begin(1, 0, range, 100);
+  first.End(200);
+  second.Begin(1, 1, {VirtAddr(0x2000), VirtAddr(0x4000)}, 150);
+  second.End(250);
+  TransactionLog* const logs[] = {&first, &second};
+  (*world)->EndRound(logs);
+  EXPECT_EQ(oracles.sink.count(kSerializabilityOracle), 1u);
+  WorldTotals totals;
+  (*world)->Close(0, totals);
+  EXPECT_EQ(oracles.sink.count(), 1u) << "nothing else is wrong";
+}
+
+TEST(KnownBugs, ACursorThatNobodyCountedDisturbsTheBooks) {
+  Oracles oracles(2, "again");
+  absl::StatusOr<std::unique_ptr<World>> world = World::Create({.cpus = 2}, oracles);
+  ASSERT_TRUE(world.ok()) << world.status();
+  WorldTotals totals;
+  (*world)->Close(/*opened=*/7, totals);
+  ASSERT_EQ(oracles.sink.count(kBooksOracle), 1u);
+  EXPECT_THAT(oracles.sink.violations().front().message, HasSubstr("cursors opened"));
+}
+
+TEST(KnownBugs, AFrameThatIsKeptIsALeak) {
+  Oracles oracles(2, "again");
+  absl::StatusOr<std::unique_ptr<World>> world = World::Create({.cpus = 2}, oracles);
+  ASSERT_TRUE(world.ok()) << world.status();
+  absl::StatusOr<UFrame> kept = (*world)->machine().frames().Allocate(Untyped{}, Zeroing::kLeave);
+  ASSERT_TRUE(kept.ok());
+  WorldTotals totals;
+  (*world)->Close(0, totals);
+  EXPECT_EQ(totals.frames_leaked, 1u);
+  EXPECT_EQ(oracles.sink.count(kBooksOracle), 1u);
+}
+
+TEST(KnownBugs, AStreamThatStopsIsAHangThatNamesIt) {
+  Oracles oracles(2, "again");
+  absl::StatusOr<std::unique_ptr<World>> world = World::Create({.cpus = 2}, oracles);
+  ASSERT_TRUE(world.ok()) << world.status();
+  StreamState stuck(0);
+  stuck.heartbeat.SetWorking(true);
+  stuck.heartbeat.Begin(Op(UnmapOp{}).index(), 3, {VirtAddr(0x1000), VirtAddr(0x2000)}, 1);
+  sync::Parker reported;
+  std::mutex mutex;
+  std::string report;
+  Watchdog watchdog({&stuck}, oracles,
+                    {.patience = absl::Milliseconds(50), .interval = absl::Milliseconds(5)},
+                    [&](const std::string& text) {
+                      const std::lock_guard<std::mutex> lock(mutex);
+                      report = text;
+                      reported.Unpark();
+                    });
+  watchdog.Watch(**world, "tlb", Watchdog::Phase::kRunning);
+  reported.Park();
+  for (;;) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (!report.empty()) break;
+  }
+  watchdog.Forget();
+  EXPECT_THAT(report, HasSubstr("no progress for 50ms in tlb"));
+  EXPECT_THAT(report, HasSubstr("thread 0 on cpu 1: at work"));
+  EXPECT_THAT(report, HasSubstr("unmap of space 3, range [0x1000, 0x2000)"));
+  WorldTotals totals;
+  (*world)->Close(0, totals);
+}
+
+}  // namespace
+}  // namespace paddock

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runs the harness inside a test.
+
+#ifndef PADDOCK_TESTS_STRESS_HARNESS_SESSION_RUNNER_H_
+#define PADDOCK_TESTS_STRESS_HARNESS_SESSION_RUNNER_H_
+
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "paddock/stress/options.h"
+#include "paddock/stress/session.h"
+#include "paddock/tests/core/spec/random_seed.h"
+
+namespace paddock {
+
+inline StressOptions TestOptions(std::vector<std::string> args) {
+  args.push_back("--seed=" + std::to_string(TestSeed() >> 1));
+  absl::StatusOr<StressOptions> options = ParseStressOptions(args, {});
+  EXPECT_TRUE(options.ok()) << options.status();
+  return *std::move(options);
+}
+
+// A session and what it borrows.
+struct TestSession {
+  explicit TestSession(StressOptions how, Session::Hooks hooks = {})
+      : options(std::move(how)),
+        progress(ProgressMode::kNone, {}, stderr, Output::kOther),
+        session(options, progress, std::move(hooks)) {}
+
+  const StressOptions options;
+  ProgressLine progress;
+  Session session;
+};
+
+inline void ExpectPassed(const Summary& summary) {
+  for (const std::string& failure : summary.Failures()) ADD_FAILURE() << failure;
+  for (const Violation& violation : summary.violations) {
+    ADD_FAILURE() << violation.oracle << ": " << violation.message << "\n" << violation.reproduce;
+  }
+  EXPECT_EQ(summary.frames.leaked, 0u);
+  EXPECT_GT(summary.transactions, 0u);
+}
+
+// Each oracle has checked something.
+inline void ExpectAllChecked(const Summary& summary) {
+  EXPECT_EQ(summary.oracles.size(), 5u);
+  for (const OracleResult& oracle : summary.oracles) EXPECT_GT(oracle.checks, 0u) << oracle.name;
+}
+
+}  // namespace paddock
+
+#endif  // PADDOCK_TESTS_STRESS_HARNESS_SESSION_RUNNER_H_
