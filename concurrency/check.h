@@ -9,8 +9,7 @@
 // Broken internal invariants stop the process; bad input from a caller is an absl::Status instead.
 //
 //   PADDOCK_CHECK(count_ > 0, "a table is taken that was not reserved");   // every build
-//   PADDOCK_DCHECK(pin.cpu() == owner_, "...");                           // debug and checked
-//   builds
+//   PADDOCK_DCHECK(pin.cpu() == owner_, "...");       // debug and checked builds
 //
 // A failure prints file:line, the condition and the message to stderr, then aborts. Thread-safe.
 // Cost: one predictable branch; PADDOCK_DCHECK costs nothing in release builds, where its

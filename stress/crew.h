@@ -5,8 +5,7 @@
 // stream is a task that works on the CPU of the slot it landed in.
 //
 //   Crew crew(threads);
-//   crew.Round(machine, [&](uint32_t stream, CpuSeat& seat) { ... });   // returns when all are
-//   done
+//   crew.Round(machine, [&](uint32_t stream, CpuSeat& seat) { ... });  // waits for all
 //
 // Outside of its task a worker holds no CPU: it may sleep, or spin in the scheduler, and would
 // answer nobody. Streams of one round may run one after the other; they must not wait for each

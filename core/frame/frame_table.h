@@ -7,8 +7,7 @@
 //   untyped.h absl::StatusOr<USegment> huge =
 //       (*frames)->AllocateSegment(512, 512, Untyped{}, Zeroing::kLeave);               //
 //       segment.h
-//   absl::StatusOr<UFrame> second = frame->Clone();       // two owners; the last one frees the
-//   frame
+//   absl::StatusOr<UFrame> second = frame->Clone();       // two owners; the last one frees it
 //
 // A frame is unused, shared by 1 to `max_references` owners, or has one unique owner; for moments
 // it is busy: being built or dropped. Owners are handles (frame.h, unique_frame.h, segment.h); the

@@ -6,8 +6,7 @@
 //   RETURN_IF_ERROR(cursor->Map(std::move(item)));       // maps where it stands, moves past it
 //   RETURN_IF_ERROR(cursor->Jump(range.start));
 //   absl::StatusOr<Removed> removed = cursor->Unmap(range.size());
-//   cursor->flusher().Sync();                            // only if the caller needs to know it is
-//   done
+//   cursor->flusher().Sync();                            // only if the caller must know it is done
 //
 // Everything done through one cursor is one transaction: no other cursor sees a part of it.
 // Lock-free walks and hardware do see each step: at every address the old mapping, then the new

@@ -7,8 +7,7 @@
 //   absl::StatusOr<CpuPin> pin = (*machine)->Pin(CpuId{0});      // this thread is CPU 0 now
 //   absl::StatusOr<std::shared_ptr<VmSpace>> space = VmSpace::Create(**machine, *pin);
 //   ...
-//   (*machine)->Poll(*pin);                                      // an interrupt point: call it
-//   often
+//   (*machine)->Poll(*pin);                              // an interrupt point: call it often
 //
 // A thread that holds a pin must come to interrupt points: other CPUs wait for it to acknowledge
 // flushes. A CPU without a pin is idle and is never waited for.

@@ -5,11 +5,10 @@
 //
 //   TlbFlusher flusher(system, context, pin);
 //   const Pte old = entry.Exchange(kAbsent, sync::seq_cst);  // first change the entry,
-//   flusher.Issue(range);                                    // then say which addresses it
-//   translated flusher.Retire(FrameRun{FrameOf(old), 1});               // and give up what it
-//   owned flusher.Dispatch();                                      // one request per CPU for all
-//   of it flusher.Sync();                                          // only if the caller must know
-//   it is done
+//   flusher.Issue(range);                       // then say which addresses it translated
+//   flusher.Retire(FrameRun{FrameOf(old), 1});  // and give up what it owned
+//   flusher.Dispatch();                         // one request per CPU for all of it
+//   flusher.Sync();                             // only if the caller must know that it is done
 //
 // Retired frames are released when every CPU that could reach them through a TLB has flushed and an
 // RCU grace period has passed since, never earlier, with or without Sync. A page table that was cut

@@ -132,9 +132,9 @@ void TlbSystem::Deactivate(const CpuPin& pin) {
 
 void TlbSystem::Leave(const CpuPin& pin, TlbContext& context) {
   // race: 4. Switching away with tags.
-  //   this CPU: leaves active, keeps entries  | dispatcher: counts the generation, active lacks
-  //   this CPU this CPU: runs another space            | dispatcher: frames are freed and used
-  //   again this CPU: activates the space again: the old entries must not be found
+  //   this CPU: leaves active, keeps entries  | dispatcher: counts the generation, active lacks it
+  //   this CPU: runs another space            | dispatcher: frames are freed and used again
+  //   this CPU: activates the space again: the old entries must not be found
   // It stays in holders, so that a dispatcher does not believe to be alone and counts the
   // generation; the comparison in Activate then flushes. Without tags nothing was kept, and it
   // leaves both.

@@ -16,8 +16,8 @@
 //   the CPU                              with tags                    without
 //   runs the space                       a request                    a request
 //   runs it, but is idle                 looks when it wakes          looks when it wakes
-//   ran it, may hold entries             looks when it runs it again  holds none: flushed when it
-//   left never ran it                         nothing                      nothing
+//   ran it, may hold entries             looks when it runs it again  holds none any more
+//   never ran it                         nothing                      nothing
 //
 // "Looks" compares the space's generation with the one that the CPU saw last, and flushes the
 // space's tag if they differ. Without tags, a global mapping in a space (TlbScope::kSpace) survives

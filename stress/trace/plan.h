@@ -3,9 +3,8 @@
 // A recording as a plan to replay: processes, their threads, the operations of each thread in
 // order, and which operations of other threads each must wait for.
 //
-//   absl::StatusOr<TracePlan> plan = LoadTracePlan("run.perf.txt.zst");   // or
-//   BuildTracePlan(reader) for (const TraceProcess& process : plan->processes)        // one
-//   address space each, empty
+//   absl::StatusOr<TracePlan> plan = LoadTracePlan("run.perf.txt.zst");  // or BuildTracePlan(reader)
+//   for (const TraceProcess& process : plan->processes)        // one address space each, empty
 //     for (const TraceThread& thread : process.threads)        // one task each
 //       for (const TraceOperation& op : thread.operations) {
 //         for (const TraceWait& wait : process.Waits(op))      // --pace=order

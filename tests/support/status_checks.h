@@ -2,9 +2,10 @@
 //
 // Statuses in tests.
 //
-//   auto cursor = Must(table.OpenCursorMut(pin, range));           // aborts with the message on an
-//   error EXPECT_TRUE(IsOk(cursor.Jump(va))); EXPECT_TRUE(Refused(table.OpenCursor(pin, range),
-//   absl::StatusCode::kOutOfRange, {"0x1000", "outside"}));
+//   auto cursor = Must(table.OpenCursorMut(pin, range));  // aborts with the message on an error
+//   EXPECT_TRUE(IsOk(cursor.Jump(va)));
+//   EXPECT_TRUE(Refused(table.OpenCursor(pin, range), absl::StatusCode::kOutOfRange,
+//                       {"0x1000", "outside"}));
 
 #ifndef PADDOCK_TESTS_SUPPORT_STATUS_CHECKS_H_
 #define PADDOCK_TESTS_SUPPORT_STATUS_CHECKS_H_
