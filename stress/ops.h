@@ -33,7 +33,7 @@ enum class AccessKind : uint8_t { kLoad, kStore };
 // Opens a cursor. With Wait::kDeadline the executor waits a fraction of a millisecond.
 struct OpenOp {
   uint32_t space = 0;
-  VirtRange range;
+  VirtRange range = {};
   CursorKind kind = CursorKind::kChange;
   Intent intent = Intent::kMap;
   Anchor anchor = Anchor::kHigh;

@@ -45,10 +45,10 @@ class Machine {
     // Reserved, not touched. Ignored if `memory` is given.
     uint64_t memory_bytes = uint64_t{256} << 20;
     // The physical memory, if it is not to be anonymous.
-    std::unique_ptr<PhysicalMemory> memory;
-    FrameTable::Options frames;
-    RcuDomain::Options rcu;
-    TlbSystem::Options tlb;
+    std::unique_ptr<PhysicalMemory> memory = nullptr;
+    FrameTable::Options frames = {};
+    RcuDomain::Options rcu = {};
+    TlbSystem::Options tlb = {};
     // Delivers flush requests; the built-in mailboxes if null. Must outlive the machine.
     ShootdownTransport* transport = nullptr;
   };

@@ -64,7 +64,9 @@ class AllocationFailure : protected HasFailingAllocator, public TableTest<BareCo
       const VirtAddr at = cursor.virt_addr();
       arm();
       const absl::Status status = operation(cursor);
-      if (!status.ok()) EXPECT_EQ(cursor.virt_addr(), at);
+      if (!status.ok()) {
+        EXPECT_EQ(cursor.virt_addr(), at);
+      }
       return status;
     });
   }

@@ -143,7 +143,9 @@ TEST_F(Granules, ALaterCursorSeesAllThatTheEarlierOnesDid) {
             Must(reader.Jump(range.start.Plus(i * kPageSize)));
             const std::optional<RawItem> item = Must(reader.Query()).item;
             ASSERT_EQ(item.has_value(), note != 0);
-            if (item) ASSERT_EQ(item->frame.PageNumber(), note * kPages + i);
+            if (item) {
+              ASSERT_EQ(item->frame.PageNumber(), note * kPages + i);
+            }
           }
           continue;
         }
@@ -201,7 +203,9 @@ TYPED_TEST(Exclusion, OverlappingCursorsNeverCoexist) {
           EXPECT_TRUE(IsOk(cursor->Map(RawItem{where, 1, kReadWriteUser})));
         }
         EXPECT_TRUE(IsOk(cursor->Jump(range.start)));
-        if (random() % 2 == 0) EXPECT_TRUE(IsOk(cursor->Unmap(range.size())));
+        if (random() % 2 == 0) {
+          EXPECT_TRUE(IsOk(cursor->Unmap(range.size())));
+        }
         for (uint64_t i = first; i < first + count; ++i) {
           if (owner[i].exchange(0, std::memory_order_relaxed) != id + 1) ++violations;
         }

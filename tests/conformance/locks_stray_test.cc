@@ -218,7 +218,9 @@ TYPED_TEST(Stray, AWalkThatStandsInACutNodeNeverStandsInAFreedOne) {
           RcuReadGuard guard(this->env().rcu(), cpu);
           // The walk began before the cut: it may still see the page.
           const auto found = this->table().Walk(guard, VirtAddr(0));
-          if (found) EXPECT_EQ(found->address, PhysAddr(0x1000));
+          if (found) {
+            EXPECT_EQ(found->address, PhysAddr(0x1000));
+          }
         },
         [&] {
           EXPECT_TRUE(IsOk(this->Open(this->Bytes(0, span)).Unmap(span)));

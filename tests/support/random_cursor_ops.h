@@ -199,7 +199,9 @@ class RandomCursorOps {
       ASSERT_TRUE(IsOk(status));
     } else if (aligned && fits) {
       // Over a hole or a huge page the cursor may stand higher than it asked for.
-      if (!status.ok()) ASSERT_TRUE(Refused(status, absl::StatusCode::kInvalidArgument));
+      if (!status.ok()) {
+        ASSERT_TRUE(Refused(status, absl::StatusCode::kInvalidArgument));
+      }
     } else {
       ASSERT_TRUE(Refused(
           status, aligned ? absl::StatusCode::kOutOfRange : absl::StatusCode::kInvalidArgument));

@@ -53,7 +53,9 @@ TEST_F(RangeLockTest, TheAnchorDependsOnTheRangeAndTheRequestAlone) {
     {
       const CursorMut<Config> high = Open(Bytes(0, kMiB2));
       EXPECT_EQ(Claims(VirtAddr(0), 2), 1u);
-      if (state == 1) EXPECT_EQ(Claims(VirtAddr(0), 1), kAll);
+      if (state == 1) {
+        EXPECT_EQ(Claims(VirtAddr(0), 1), kAll);
+      }
     }
     if (state == 2) continue;
     const CursorMut<Config> low = Open(Bytes(0, kMiB2), {.anchor = Anchor::kLow});

@@ -106,7 +106,9 @@ TEST(ReplaySchedule, WorkersReplayAWholePlanInOrder) {
       for (size_t i = 0; i < thread.operations.size(); ++i) {
         const TraceOperation& operation = thread.operations[i];
         const uint64_t start = started[0].at(&operation);
-        if (i > 0) EXPECT_GT(start, ended[0].at(&thread.operations[i - 1]));
+        if (i > 0) {
+          EXPECT_GT(start, ended[0].at(&thread.operations[i - 1]));
+        }
         for (const TraceWait& wait : process.Waits(operation)) {
           if (wait.operations == 0) continue;
           const TraceThread& other = process.threads[wait.thread];
