@@ -164,7 +164,8 @@ int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err) {
   std::fputs(Notes(session, summary).c_str(), out);
   std::fflush(out);
   if (absl::Status written = WriteReports(summary, options); !written.ok()) {
-    return environment_error(written);
+    const int failed = environment_error(written);
+    return summary.Passed() ? failed : kExitViolation;
   }
   return summary.Passed() ? kExitPassed : kExitViolation;
 }

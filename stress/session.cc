@@ -72,7 +72,7 @@ absl::Status Session::RunGenerated(const WorkloadInfo& info, const Budget& budge
     rounds.slice_ns = kSliceNs;
   }
   if (budget.steps) {
-    rounds.steps = (*budget.steps + options_.threads - 1) / options_.threads;
+    rounds.steps = *budget.steps / options_.threads + (*budget.steps % options_.threads != 0);
   }
   const uint64_t memory = (uint64_t{info.memory_mib} << 20) + options_.threads * kBytesPerThread;
   absl::Status status =

@@ -17,7 +17,7 @@
 // Thread safety: every function from any thread. Failure: RESOURCE_EXHAUSTED when no frame is free
 // or a count is saturated, and nothing has changed then. Releasing what is not owned stops the
 // process. Cost: allocating or freeing one frame on a pinned CPU touches that CPU's magazine and
-// the frame's slot; a reference is one compare-exchange on the slot. After seeds/000.
+// the frame's slot; a reference is one compare-exchange on the slot.
 
 #ifndef PADDOCK_CORE_FRAME_FRAME_TABLE_H_
 #define PADDOCK_CORE_FRAME_FRAME_TABLE_H_

@@ -42,8 +42,11 @@ class [[nodiscard]] Segment {
   // Owns nothing, like a segment that was moved from or emptied: pages() is 0, and only assignment,
   // destruction, iteration and the Take and Drop functions are allowed.
   Segment() = default;
-  // Takes the reference over.
-  explicit Segment(Frame<M>&& frame) : frames_(&frame.table()), run_{frame.start(), 1} {
+  // Takes the reference over; of an empty frame, none.
+  explicit Segment(Frame<M>&& frame) {
+    if (frame.empty()) return;
+    frames_ = &frame.table();
+    run_ = FrameRun{frame.start(), 1};
     std::move(frame).IntoRaw();
   }
   Segment(Segment&& other) noexcept

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a page table is parameterised by: a paging format, the part of the address space it manages,
-// and the items that it maps. After the configuration contract of seeds/002.
+// and the items that it maps. After the configuration contract of the Asterinas page table.
 
 #ifndef PADDOCK_CORE_PAGE_TABLE_CONFIG_H_
 #define PADDOCK_CORE_PAGE_TABLE_CONFIG_H_
@@ -39,6 +39,7 @@ struct RawItem {
 //   ItemIntoRaw(Item&&) -> RawItem   gives up ownership: the entry owns it now
 //   ItemFromRaw(RawItem) -> Item     takes ownership back; the exact inverse of ItemIntoRaw
 //   RawOf(const Item&) -> RawItem    looks, changes nothing
+//   Owns(const Item&) -> bool        whether the item is of this table's world
 //   CloneRaw(RawItem) -> StatusOr<Item>  a second item of what an entry owns; RESOURCE_EXHAUSTED if
 //   a
 //                    reference count is saturated
@@ -55,6 +56,7 @@ concept PageTableConfig =
       { config.ItemIntoRaw(std::move(item)) } -> std::same_as<RawItem>;
       { config.ItemFromRaw(raw) } -> std::same_as<typename C::Item>;
       { config.RawOf(item) } -> std::same_as<RawItem>;
+      { config.Owns(item) } -> std::same_as<bool>;
       { config.CloneRaw(raw) } -> std::same_as<absl::StatusOr<typename C::Item>>;
       { config.IsTracked(raw) } -> std::same_as<bool>;
     } && C::kTopLevelFirst <= C::kTopLevelLast &&

@@ -16,8 +16,7 @@
 // never reclamation.
 //
 // Thread safety: one thread. Failure: a refused call leaves cursor and table as they were. Cost: a
-// step to the next page is a few loads; to another table, one load per level between. After
-// seeds/000.
+// step to the next page is a few loads; to another table, one load per level between.
 
 #ifndef PADDOCK_CORE_PAGE_TABLE_CURSOR_H_
 #define PADDOCK_CORE_PAGE_TABLE_CURSOR_H_

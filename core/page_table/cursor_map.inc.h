@@ -60,6 +60,10 @@ absl::Status CursorMut<C>::CheckItem(const RawItem& raw, Pte& leaf) const {
 
 template <PageTableConfig C>
 absl::Status CursorMut<C>::Map(Item&& item) {
+  if (!this->table().config().Owns(item)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the item to map at %#x belongs to another machine", this->virt_addr().value()));
+  }
   Contract contract(*this);
   const RawItem raw = this->table().config().RawOf(item);
   const VirtAddr va = this->virt_addr();
@@ -157,9 +161,10 @@ template <PageTableConfig C>
 void CursorMut<C>::SplitAt(NodeReserve<C>& reserve, uint64_t border, uint64_t inside) {
   const uint64_t here = at_;
   this->MoveTo(inside);
-  while (F::Kind(this->Decide(), level_) == EntryKind::kLeaf &&
-         border % Geo::EntrySpan(level_) != 0) {
+  Pte pte = this->Decide();
+  while (F::Kind(pte, level_) == EntryKind::kLeaf && border % Geo::EntrySpan(level_) != 0) {
     SplitLeaf(reserve);
+    pte = this->Decide();
   }
   this->MoveTo(here);
 }

@@ -17,7 +17,7 @@
 // early.
 //
 // Thread safety: one thread. Failure: on any error nothing has changed.
-// Cost: per base page a store or an exchange; the flush of all pages is one batch. After seeds/000.
+// Cost: per base page a store or an exchange; the flush of all pages is one batch.
 
 #ifndef PADDOCK_CORE_PAGE_TABLE_CURSOR_MUT_H_
 #define PADDOCK_CORE_PAGE_TABLE_CURSOR_MUT_H_

@@ -86,6 +86,7 @@ MapRangeResult MapRange(CursorMut<C>& cursor, absl::Span<UFrame> frames, PagePro
     MappedFrames item(std::move(frame), property);
     result.status = cursor.Map(std::move(item));
     if (!result.status.ok()) {
+      if (item.frames.empty()) return result;
       FrameTable& table = item.frames.table();
       frame = UFrame::FromRaw(table, std::move(item.frames).IntoRaw().start);
       return result;

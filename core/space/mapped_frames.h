@@ -61,6 +61,10 @@ class FramesConfig {
 
   explicit FramesConfig(FrameTable& frames) : frames_(&frames) {}
 
+  // Frames of another machine must not end up in this one's tables.
+  bool Owns(const Item& item) const {
+    return item.frames.empty() || &item.frames.table() == frames_;
+  }
   RawItem RawOf(const Item& item) const {
     return RawItem{item.frames.start(), LevelOfPages<Format>(item.frames.pages()), item.property};
   }

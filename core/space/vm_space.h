@@ -12,7 +12,7 @@
 //   absl::StatusOr<AccessResult> loaded = (*space)->Load(pin, va);
 //
 // Thread safety: every function from any pinned thread. A space stays alive while it is active
-// anywhere. Cost: see PageTable; switching spaces is two updates of a CPU set. After seeds/000.
+// anywhere. Cost: see PageTable; switching spaces is two updates of a CPU set.
 
 #ifndef PADDOCK_CORE_SPACE_VM_SPACE_H_
 #define PADDOCK_CORE_SPACE_VM_SPACE_H_

@@ -35,6 +35,7 @@ class BareConfig {
 
   explicit BareConfig(FrameTable&) {}
 
+  bool Owns(const Item&) const { return true; }
   RawItem RawOf(const Item& item) const { return item; }
   RawItem ItemIntoRaw(Item&& item) const { return item; }
   Item ItemFromRaw(const RawItem& raw) const { return raw; }

@@ -79,6 +79,19 @@ TEST_F(MapRangeTest, MapsSingleFramesAndLeavesTheUnmappedOnes) {
   EXPECT_EQ(list[2].start(), last);
 }
 
+TEST_F(MapRangeTest, EmptyHandlesAndFramesOfAnotherMachineAreRefused) {
+  auto space = Must(VmSpace::Create(machine(), pin()));
+  auto cursor = Must(space->OpenCursorMut(pin(), Pages(0, 1)));
+  UFrame none;
+  EXPECT_EQ(MapRange(cursor, absl::MakeSpan(&none, 1), kReadUser).status.code(),
+            absl::StatusCode::kInvalidArgument);
+  auto other = Must(Machine::Create({.cpus = 1, .memory_bytes = uint64_t{16} << 20}));
+  UFrame foreign = Must(other->frames().Allocate(Untyped{}, Zeroing::kLeave));
+  EXPECT_EQ(MapRange(cursor, absl::MakeSpan(&foreign, 1), kReadUser).status.code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_FALSE(foreign.empty());
+}
+
 TEST_F(MapRangeTest, GlobalPagesAreRefusedInASpace) {
   auto space = Must(VmSpace::Create(machine(), pin()));
   PageProperty global = kReadUser;
