@@ -34,7 +34,6 @@ class CpuSeat {
   }
   void StandUp() { pin_.reset(); }
 
-  bool taken() const { return pin_.has_value(); }
   const CpuPin& pin() const {
     PADDOCK_CHECK(pin_.has_value(), "a worker without a CPU needs one");
     return *pin_;

@@ -33,8 +33,6 @@ class Crew {
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
-  uint32_t threads() const { return threads_; }
-
   void Round(Machine& machine, absl::FunctionRef<void(uint32_t, CpuSeat&)> work);
 
  private:

@@ -64,7 +64,6 @@ World::Options Session::WorldOptions(std::string_view workload, uint32_t fixed, 
 }
 
 absl::Status Session::RunGenerated(const WorkloadInfo& info, const Budget& budget) {
-  GeneratedJob job(info, options_.seed, options_.threads);
   Rounds rounds;
   if (budget.duration) {
     rounds.end_ns =
@@ -74,25 +73,23 @@ absl::Status Session::RunGenerated(const WorkloadInfo& info, const Budget& budge
   if (budget.steps) {
     rounds.steps = *budget.steps / options_.threads + (*budget.steps % options_.threads != 0);
   }
-  const uint64_t memory = (uint64_t{info.memory_mib} << 20) + options_.threads * kBytesPerThread;
-  absl::Status status =
-      RunRounds(WorldOptions(info.name, info.fixed_spaces, info.churned_spaces, memory), info.name,
-                job, rounds);
-  digests_.push_back({std::string(info.name), job.digest(), job.steps(), 0});
-  return status;
+  return RunWorkload(info, rounds);
 }
 
 absl::Status Session::RunReplay(const ReplayToken& token) {
-  const WorkloadInfo& info = *FindWorkload(token.workload);
-  GeneratedJob job(info, options_.seed, options_.threads);
   Rounds rounds;
   rounds.first = token.round / kRoundsPerWorld * kRoundsPerWorld;
   rounds.end = token.round + 1;
+  return RunWorkload(*FindWorkload(token.workload), rounds);
+}
+
+absl::Status Session::RunWorkload(const WorkloadInfo& info, const Rounds& rounds) {
+  GeneratedJob job(info, options_.seed, options_.threads);
   const uint64_t memory = (uint64_t{info.memory_mib} << 20) + options_.threads * kBytesPerThread;
   absl::Status status =
       RunRounds(WorldOptions(info.name, info.fixed_spaces, info.churned_spaces, memory), info.name,
                 job, rounds);
-  digests_.push_back({std::string(info.name), job.digest(), job.steps(), 0});
+  digests_.push_back({std::string(info.name), job.digest(), job.steps()});
   return status;
 }
 

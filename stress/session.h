@@ -3,9 +3,9 @@
 // One run of the harness: its workers, its oracles, and what all workloads add up to.
 //
 //   Session session(options);
-//   absl::Status status = session.RunGenerated(*FindWorkload("mixed"), {.duration =
-//   absl::Seconds(5)}); if (status.ok()) status = session.RunTrace(plan); Summary summary =
-//   session.Summarise();
+//   absl::Status status = session.RunGenerated(*FindWorkload("mixed"), budget);
+//   if (status.ok()) status = session.RunTrace(plan);
+//   Summary summary = session.Summarise();
 //
 // Thread safety: one thread. Failure: RESOURCE_EXHAUSTED and the like if the environment does not
 // allow to go on; violations are no failure of the call.
@@ -47,7 +47,6 @@ struct StreamDigest {
   std::string workload;
   uint64_t digest = 0;
   uint64_t steps = 0;
-  uint64_t rounds = 0;
 };
 
 class Session {
@@ -91,6 +90,7 @@ class Session {
 
   World::Options WorldOptions(std::string_view workload, uint32_t fixed, uint32_t churned,
                               uint64_t memory_bytes) const;
+  absl::Status RunWorkload(const WorkloadInfo& info, const Rounds& rounds);
   absl::Status RunRounds(const World::Options& world_options, std::string_view workload, Job& job,
                          const Rounds& rounds);
   // One world. Advances `round` and uses up `steps_left`; returns whether there is more to do.

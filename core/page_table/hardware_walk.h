@@ -65,12 +65,7 @@ HardwareWalkResult HardwareWalk(PageTable<C>& table, const RcuReadGuard&, VirtAd
     const Pte touched =
         access == Access::kWrite ? F::WithAccessedDirty(pte, level) : F::WithAccessed(pte, level);
     if (touched != pte && !node.CompareExchange(index, pte, touched)) continue;
-    const uint64_t span = Geo::EntrySpan(level);
-    const VirtAddr start = va.AlignDown(span);
-    const PhysAddr frame = F::Address(touched, level);
-    return {WalkFault::kNone, Translation{PhysAddr(frame.value() + (va.value() - start.value())),
-                                          VirtRange{start, VirtAddr(start.value() + span)},
-                                          RawItem{frame, level, F::Property(touched, level)}}};
+    return {WalkFault::kNone, TranslationOf<F>(va, touched, level)};
   }
 }
 

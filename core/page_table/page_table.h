@@ -46,6 +46,17 @@ struct Translation {
   RawItem item;
 };
 
+// What `va`, which lies in the entry of `level` that holds `leaf`, translates to.
+template <PagingFormat F>
+Translation TranslationOf(VirtAddr va, Pte leaf, int level) {
+  const uint64_t span = Geometry<F>::EntrySpan(level);
+  const VirtAddr start = va.AlignDown(span);
+  const PhysAddr frame = F::Address(leaf, level);
+  return Translation{PhysAddr(frame.value() + (va.value() - start.value())),
+                     VirtRange{start, VirtAddr(start.value() + span)},
+                     RawItem{frame, level, F::Property(leaf, level)}};
+}
+
 template <PageTableConfig C>
 class PageTable {
  public:
@@ -167,14 +178,8 @@ std::optional<Translation> PageTable<C>::Walk(const RcuReadGuard&, VirtAddr va) 
       case EntryKind::kTable:
         node = Node<F>::Child(env_.frames(), pte, level);
         break;
-      case EntryKind::kLeaf: {
-        const uint64_t span = Geo::EntrySpan(level);
-        const VirtAddr start = va.AlignDown(span);
-        const PhysAddr frame = F::Address(pte, level);
-        return Translation{PhysAddr(frame.value() + (va.value() - start.value())),
-                           VirtRange{start, VirtAddr(start.value() + span)},
-                           RawItem{frame, level, F::Property(pte, level)}};
-      }
+      case EntryKind::kLeaf:
+        return TranslationOf<F>(va, pte, level);
     }
   }
 }

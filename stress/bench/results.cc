@@ -3,14 +3,11 @@
 #include "paddock/stress/bench/results.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "paddock/stress/report/atomic_file.h"
 
 namespace paddock::bench {
 namespace {
@@ -127,16 +124,7 @@ absl::Status Results::WriteJson(const std::string& path) const {
     }
     json.push_back(std::move(each));
   }
-  const std::string temporary = path + ".partial";
-  std::ofstream out(temporary);
-  out << json.dump(2) << '\n';
-  out.close();
-  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    const std::string reason = std::strerror(errno);
-    std::remove(temporary.c_str());
-    return absl::UnavailableError(absl::StrFormat("%s cannot be written: %s", path, reason));
-  }
-  return absl::OkStatus();
+  return WriteFileAtomically(path, json.dump(2) + "\n");
 }
 
 }  // namespace paddock::bench

@@ -62,7 +62,6 @@ class ViolationSink {
   bool full() const { return count() >= keep_; }
   // Those kept, in the order of the reports.
   std::vector<Violation> violations() const;
-  const std::string& reproduce() const { return reproduce_; }
 
  private:
   const std::string reproduce_;

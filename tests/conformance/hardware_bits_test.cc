@@ -17,9 +17,9 @@
 #include "paddock/core/frame/untyped.h"
 #include "paddock/core/page_table/hardware_walk.h"
 #include "paddock/core/space/mapped_frames.h"
-#include "paddock/tests/core/spec/random_seed.h"
 #include "paddock/tests/support/entry_hooks.h"
 #include "paddock/tests/support/parallel.h"
+#include "paddock/tests/support/random_seed.h"
 #include "paddock/tests/support/table_fixture.h"
 
 namespace paddock {

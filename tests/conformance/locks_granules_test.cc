@@ -11,8 +11,8 @@
 #include "gtest/gtest.h"
 #include "paddock/arch/tiny.h"
 #include "paddock/arch/x86_64.h"
-#include "paddock/tests/core/spec/random_seed.h"
 #include "paddock/tests/support/parallel.h"
+#include "paddock/tests/support/random_seed.h"
 #include "paddock/tests/support/table_fixture.h"
 
 namespace paddock {

@@ -13,9 +13,9 @@
 #include "paddock/arch/tiny.h"
 #include "paddock/arch/x86_64.h"
 #include "paddock/core/page_table/node_reserve.h"
-#include "paddock/tests/core/spec/random_seed.h"
 #include "paddock/tests/support/entry_hooks.h"
 #include "paddock/tests/support/parallel.h"
+#include "paddock/tests/support/random_seed.h"
 #include "paddock/tests/support/table_fixture.h"
 
 namespace paddock {

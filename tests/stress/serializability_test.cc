@@ -13,7 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "paddock/core/spec/property_edit.h"
-#include "paddock/tests/core/spec/random_seed.h"
+#include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
 namespace {

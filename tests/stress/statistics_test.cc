@@ -10,7 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "paddock/stress/report/histogram.h"
-#include "paddock/tests/core/spec/random_seed.h"
+#include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
 namespace {

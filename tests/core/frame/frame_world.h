@@ -10,10 +10,7 @@
 #define PADDOCK_TESTS_CORE_FRAME_FRAME_WORLD_H_
 
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <random>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -23,16 +20,9 @@
 #include "paddock/core/frame/physical_memory.h"
 #include "paddock/core/frame/unique_frame.h"
 #include "paddock/core/frame/untyped.h"
+#include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
-
-inline uint64_t TestSeed() {
-  const char* given = std::getenv("TEST_RANDOM_SEED");
-  const uint64_t seed =
-      given != nullptr ? std::strtoull(given, nullptr, 0) : std::random_device()();
-  std::printf("seed: TEST_RANDOM_SEED=%llu\n", static_cast<unsigned long long>(seed));
-  return seed;
-}
 
 struct FrameWorldOptions {
   uint64_t pages = 1024;

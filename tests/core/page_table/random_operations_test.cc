@@ -10,9 +10,9 @@
 #include "paddock/arch/tiny.h"
 #include "paddock/arch/x86_64.h"
 #include "paddock/core/space/mapped_frames.h"
-#include "paddock/tests/core/spec/random_seed.h"
 #include "paddock/tests/support/parallel.h"
 #include "paddock/tests/support/random_cursor_ops.h"
+#include "paddock/tests/support/random_seed.h"
 #include "paddock/tests/support/table_fixture.h"
 
 namespace paddock {

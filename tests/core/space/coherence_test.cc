@@ -8,9 +8,9 @@
 #include <random>
 
 #include "gtest/gtest.h"
-#include "paddock/tests/core/spec/random_seed.h"
 #include "paddock/tests/support/machine_fixture.h"
 #include "paddock/tests/support/parallel.h"
+#include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "paddock/tests/core/tlb/test_seed.h"
+#include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
 namespace {

@@ -16,8 +16,8 @@
 
 #include "gtest/gtest.h"
 #include "paddock/core/tlb/tlb_flusher.h"
-#include "paddock/tests/core/tlb/test_seed.h"
 #include "paddock/tests/core/tlb/tlb_machine.h"
+#include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "paddock/core/space/configs.h"
-#include "paddock/tests/core/spec/random_seed.h"
+#include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
 namespace {

@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "paddock/stress/options.h"
 #include "paddock/stress/session.h"
-#include "paddock/tests/core/spec/random_seed.h"
+#include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
 

@@ -2,8 +2,8 @@
 //
 // The seed of a random test: TEST_RANDOM_SEED if set, else random; always printed.
 
-#ifndef PADDOCK_TESTS_CORE_SPEC_RANDOM_SEED_H_
-#define PADDOCK_TESTS_CORE_SPEC_RANDOM_SEED_H_
+#ifndef PADDOCK_TESTS_SUPPORT_RANDOM_SEED_H_
+#define PADDOCK_TESTS_SUPPORT_RANDOM_SEED_H_
 
 #include <cstdint>
 #include <cstdio>
@@ -22,4 +22,4 @@ inline uint64_t TestSeed() {
 
 }  // namespace paddock
 
-#endif  // PADDOCK_TESTS_CORE_SPEC_RANDOM_SEED_H_
+#endif  // PADDOCK_TESTS_SUPPORT_RANDOM_SEED_H_
