@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The flags of the harness as Abseil flags, read so that what is wrong is said and returned, not
-// printed before an exit.
+// The flags of the harness, as Abseil flags.
 //
 //   absl::Status status = ReadArguments({"--threads=2"});
 //   std::string threads = absl::GetFlag(FLAGS_threads);      // empty: not given
@@ -37,9 +36,6 @@ namespace paddock {
 
 // Clears all flags, then reads "--name=value" and "--name value" into them.
 absl::Status ReadArguments(const std::vector<std::string>& args);
-
-// "--flag=value: rule", as INVALID_ARGUMENT.
-absl::Status WrongFlag(const std::string& flag, const std::string& value, const std::string& rule);
 
 // A line for each flag: its name and what it means, unit and default included.
 std::string FlagsHelp();

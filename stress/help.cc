@@ -7,13 +7,6 @@
 
 namespace paddock {
 
-bool WantsHelp(const std::vector<std::string>& args) {
-  for (const std::string& arg : args) {
-    if (arg == "--help" || arg == "-h" || arg == "-help") return true;
-  }
-  return false;
-}
-
 std::string StressHelp() {
   std::string text =
       "usage: ./paddock stress [flags]\n\n"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "paddock/stress/driver.h"
+#include "paddock/stress/flag_reader.h"
 #include "paddock/stress/options.h"
 
 int main(int argc, char** argv) {

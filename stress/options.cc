@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "paddock/concurrency/cpu_set.h"
+#include "paddock/stress/flag_reader.h"
 #include "paddock/stress/flags.h"
 #include "paddock/stress/rng.h"
 #include "paddock/stress/workload/generator.h"

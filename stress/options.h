@@ -70,7 +70,6 @@ struct StressOptions {
 absl::StatusOr<StressOptions> ParseStressOptions(const std::vector<std::string>& args,
                                                  const StressEnvironment& environment);
 
-bool WantsHelp(const std::vector<std::string>& args);
 // Every flag with its meaning, unit and default; the workloads; the exit statuses.
 std::string StressHelp();
 

@@ -8,21 +8,24 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "benchmark/benchmark.h"
 #include "paddock/stress/bench/cursor_bench.h"
 #include "paddock/stress/bench/results.h"
+#include "paddock/stress/flag_reader.h"
 
-ABSL_FLAG(std::string, filter, ".*", "run the cases whose name matches this regular expression");
+ABSL_FLAG(std::string, filter, ".*",
+          "run the cases whose name matches this regular expression (default: all)");
 ABSL_FLAG(int32_t, repetitions, 9,
-          "measurements of each case, interleaved with those of the others");
-ABSL_FLAG(double, min_time, 0.05, "shortest measurement, in seconds");
-ABSL_FLAG(std::string, json, "", "write the rows to this file");
+          "measurements of each case, interleaved with those of the others (default: 9)");
+ABSL_FLAG(double, min_time, 0.05, "shortest measurement, in seconds (default: 0.05)");
+ABSL_FLAG(std::string, json, "", "file for the rows as JSON");
 
 namespace paddock::bench {
 namespace {
+
+std::vector<std::string> FlagNames() { return {"filter", "repetitions", "min_time", "json"}; }
 
 class Collector : public benchmark::BenchmarkReporter {
  public:
@@ -42,18 +45,31 @@ class Collector : public benchmark::BenchmarkReporter {
   Results& results_;
 };
 
-int Main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "Measures the costs of one-page cursors, on one thread and on two with disjoint regions.\n"
-      "Figures are medians per operation and thread; ratios hold within one run only.\n"
-      "Exit status: 0 measured, 2 bad usage, 3 a report cannot be written.");
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
-  if (rest.size() > 1) {
-    std::fprintf(stderr, "bench: '%s' is not a flag; see --help\n", rest[1]);
-    return 2;
-  }
+std::string Help() {
+  return "usage: ./paddock bench [flags]\n\n"
+         "Measures the costs of one-page cursors, on one thread and on two with disjoint regions.\n"
+         "Figures are medians per operation and thread; ratios hold within one run only.\n\n" +
+         DescribeFlags(FlagNames()) +
+         "\nExit status: 0 measured; 2 bad usage; 3 a report cannot be written.\n";
+}
+
+absl::Status ReadCommandLine(const std::vector<std::string>& args) {
+  if (absl::Status status = ReadFlags(FlagNames(), args); !status.ok()) return status;
   if (absl::GetFlag(FLAGS_repetitions) < 1 || !(absl::GetFlag(FLAGS_min_time) > 0)) {
-    std::fprintf(stderr, "bench: --repetitions and --min_time must be above 0\n");
+    return absl::InvalidArgumentError("--repetitions and --min_time must be above 0");
+  }
+  return absl::OkStatus();
+}
+
+int Main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  if (WantsHelp(args)) {
+    std::fputs(Help().c_str(), stdout);
+    return 0;
+  }
+  if (absl::Status status = ReadCommandLine(args); !status.ok()) {
+    std::fprintf(stderr, "paddock bench: %s\nSee ./paddock bench --help.\n",
+                 std::string(status.message()).c_str());
     return 2;
   }
 
@@ -76,14 +92,14 @@ int Main(int argc, char** argv) {
   std::fprintf(stderr, "measuring ...\n");
   benchmark::RunSpecifiedBenchmarks(&collector);
   if (results.empty()) {
-    std::fprintf(stderr, "bench: no case matches --filter=%s\n",
+    std::fprintf(stderr, "paddock bench: no case matches --filter=%s\n",
                  absl::GetFlag(FLAGS_filter).c_str());
     return 2;
   }
   std::fputs(results.Table().c_str(), stdout);
   if (const std::string path = absl::GetFlag(FLAGS_json); !path.empty()) {
     if (absl::Status status = results.WriteJson(path); !status.ok()) {
-      std::fprintf(stderr, "bench: %s\n", std::string(status.message()).c_str());
+      std::fprintf(stderr, "paddock bench: %s\n", std::string(status.message()).c_str());
       return 3;
     }
   }

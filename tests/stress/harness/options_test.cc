@@ -183,8 +183,6 @@ TEST(StressHelpText, NamesEveryFlagAndWorkload) {
                            "--junit", "--report", "--replay", "disjoint", "trace", "default"}) {
     EXPECT_THAT(help, HasSubstr(name));
   }
-  EXPECT_TRUE(WantsHelp({"--threads=2", "--help"}));
-  EXPECT_FALSE(WantsHelp({"--threads=2"}));
 }
 
 TEST(Bytes, HaveUnits) {

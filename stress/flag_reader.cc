@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "paddock/stress/flag_reader.h"
+
+#include <algorithm>
+
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/reflection.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace paddock {
+
+absl::Status WrongFlag(const std::string& flag, const std::string& value, const std::string& rule) {
+  return absl::InvalidArgumentError(absl::StrCat("--", flag, "=", value, ": ", rule));
+}
+
+absl::Status ReadFlags(const std::vector<std::string>& names,
+                       const std::vector<std::string>& args) {
+  for (size_t i = 0; i < args.size(); ++i) {
+    const std::string& arg = args[i];
+    if (!absl::StartsWith(arg, "--")) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", arg, "' is no flag; flags look like --", names.front(), "=VALUE"));
+    }
+    const size_t equals = arg.find('=');
+    const std::string name = arg.substr(2, equals == std::string::npos ? equals : equals - 2);
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("no flag --", name, "; there are --", absl::StrJoin(names, ", --")));
+    }
+    std::string value;
+    if (equals != std::string::npos) {
+      value = arg.substr(equals + 1);
+    } else if (i + 1 < args.size() && !absl::StartsWith(args[i + 1], "--")) {
+      value = args[++i];
+    }
+    if (value.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("--", name, " needs a value"));
+    }
+    if (std::string error; !absl::FindCommandLineFlag(name)->ParseFrom(value, &error)) {
+      return WrongFlag(name, value, error);
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string DescribeFlags(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    const std::string indent(name.size() < 12 ? 12 - name.size() : 1, ' ');
+    absl::StrAppend(&text, "  --", name, indent, absl::FindCommandLineFlag(name)->Help(), "\n");
+  }
+  return text;
+}
+
+bool WantsHelp(const std::vector<std::string>& args) {
+  for (const std::string& arg : args) {
+    if (arg == "--help" || arg == "-h" || arg == "-help") return true;
+  }
+  return false;
+}
+
+}  // namespace paddock

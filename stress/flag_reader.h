@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Command lines into Abseil flags, so that what is wrong is returned, not printed before an exit.
+//
+//   ABSL_FLAG(std::string, json, "", "file for the results");
+//   absl::Status status = ReadFlags({"json"}, {"--json=out.json"});
+//   std::string path = absl::GetFlag(FLAGS_json);
+//
+// Thread safety: one thread. Failure: INVALID_ARGUMENT, with the flags that there are; the
+// arguments before the wrong one have been read.
+
+#ifndef PADDOCK_STRESS_FLAG_READER_H_
+#define PADDOCK_STRESS_FLAG_READER_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace paddock {
+
+// Reads "--name=value" and "--name value". `names` are those of defined flags, in the order in
+// which to list them.
+absl::Status ReadFlags(const std::vector<std::string>& names, const std::vector<std::string>& args);
+
+// "--flag=value: rule", as INVALID_ARGUMENT.
+absl::Status WrongFlag(const std::string& flag, const std::string& value, const std::string& rule);
+
+// A line for each flag: its name and what it means.
+std::string DescribeFlags(const std::vector<std::string>& names);
+
+// Whether --help or -h is among the arguments.
+bool WantsHelp(const std::vector<std::string>& args);
+
+}  // namespace paddock
+
+#endif  // PADDOCK_STRESS_FLAG_READER_H_

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The exit statuses of the built benchmarks and what they say, as a user sees them.
+set -uo pipefail
+
+readonly BINARY=$1
+failures=0
+
+# expect STATUS TEXT FLAGS...: the exit status, and a text that the output must hold.
+expect() {
+  local wanted=$1 text=$2 output status=0
+  shift 2
+  output=$("$BINARY" "$@" 2>&1) || status=$?
+  if ((status != wanted)) || [[ $output != *"$text"* ]]; then
+    echo "$*: wanted status $wanted and '$text', got status $status and: $output"
+    failures=$((failures + 1))
+  fi
+}
+
+expect 0 "usage: ./paddock bench" --help
+expect 0 "--repetitions" -h
+expect 2 "there are --filter" --bogus
+expect 2 "'surplus' is no flag" surplus
+expect 2 "--repetitions=many" --repetitions=many
+expect 2 "must be above 0" --repetitions=0
+expect 2 "no case matches --filter=nothing" --filter=nothing
+
+((failures == 0))
