@@ -7,14 +7,14 @@ report() {
   printf '%-11s %s\n' "$1" "$2"
 }
 
-# report_tool NAME WHAT_FOR VERSION_COMMAND...
+# report_tool NAME ABSENT VERSION_COMMAND...: ABSENT is said where there is no such command.
 report_tool() {
-  local name=$1 purpose=$2
+  local name=$1 absent=$2
   shift 2
   if command -v "$1" > /dev/null; then
-    report "$name" "$("$@" 2> /dev/null | head -n 1)"
+    report "$name" "$("$@" 2> /dev/null | sed -nE '/[0-9]\.[0-9]/{s/^ +//;p;q}')"
   else
-    report "$name" "missing: $purpose"
+    report "$name" "$absent"
   fi
 }
 
@@ -27,17 +27,18 @@ report_bazel() {
   fi
   # shellcheck disable=SC2016
   version=$(dpkg-query -W -f='${Version}' bazel-bootstrap 2> /dev/null) ||
-    version=$(bazel --version 2> /dev/null)
+    version=$(bazel --version 2> /dev/null) || version="does not run"
   report bazel "$version"
 }
 
 report_kvm() {
+  local purpose="optional, no command needs it; a hypervisor prototype on Paddock would run guests with it"
   if [[ ! -e /dev/kvm ]]; then
-    report /dev/kvm "missing: checks against a real MMU are skipped"
+    report /dev/kvm "not here ($purpose)"
   elif [[ -r /dev/kvm && -w /dev/kvm ]]; then
-    report /dev/kvm "usable"
+    report /dev/kvm "usable ($purpose)"
   else
-    report /dev/kvm "present, but this user may not open it (add yourself to group kvm)"
+    report /dev/kvm "not open to this user; group kvm may use it ($purpose)"
   fi
 }
 
@@ -45,6 +46,14 @@ report_memory() {
   awk '/^MemTotal/ { total = $2 } /^MemAvailable/ { free = $2 }
     END { printf "%-11s %.1f GiB, %.1f GiB available\n", "memory", total / 2^20, free / 2^20 }' \
     /proc/meminfo
+}
+
+report_checkout() {
+  if [[ $PADDOCK_ROOT == *[[:space:]]* ]]; then
+    report checkout "$PADDOCK_ROOT: Bazel cannot build in a path that holds a space"
+  else
+    report checkout "$PADDOCK_ROOT"
+  fi
 }
 
 report_packages() {
@@ -66,11 +75,14 @@ print_doctor() {
   report system "$(. /etc/os-release 2> /dev/null && echo "${PRETTY_NAME:-unknown}"), $(uname -rm)"
   report cores "$(nproc)"
   report_memory
-  report_tool clang "the first compiler" clang-19 --version
-  report_tool lld "the linker" ld.lld-19 --version
-  report_tool gcc "the second compiler (--config=gcc)" g++ --version
+  report_checkout
+  report cache "${PADDOCK_CACHE:-$HOME/.cache/paddock}"
+  report_tool clang "missing: the first compiler" clang-19 --version
+  report_tool lld "missing: the linker" ld.lld-19 --version
+  report_tool symbolizer "missing: names in reports of sanitizers" llvm-symbolizer-19 --version
+  report_tool gcc "missing: the second compiler (--config=gcc)" g++ --version
   report_bazel
-  report_tool perf "recording traces of real programs" perf --version
+  report_tool perf "not here (optional: records traces of real programs)" perf --version
   report_kvm
   report_packages
 }

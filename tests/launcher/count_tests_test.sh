@@ -26,7 +26,7 @@ configured() {
 expect() {
   local got
   cat > "$work/events"
-  got=$(tools/launcher/count_tests "$work/events" 2> /dev/null)
+  got=$(tools/launcher/count_tests "$work/events" 2> "$work/errors")
   if [[ $got != "$2" ]]; then
     echo "$1: wanted '$2', got '$got'"
     failures=$((failures + 1))
@@ -59,6 +59,12 @@ result //a:t FAILED "$work/mixed.xml" | expect "cases are counted one by one" "2
 result //a:t FAILED "$work/crash.xml" | expect "a crash is a failure" "0 1 0"
 result //a:t TIMEOUT "" | expect "a time-out without a report is a failure" "0 1 0"
 configured //a:t | expect "a test that did not run is a failure" "0 1 0"
+grep -qx "paddock: //a:t did not build, or did not run" "$work/errors" || failures=$((failures + 1))
+for i in {1..25}; do configured "//a:t$i"; done | expect "none is forgotten" "0 25 0"
+if (($(wc -l < "$work/errors") != 11)) || ! grep -qx "paddock: nor did 15 more tests" "$work/errors"; then
+  echo "of 25 tests that did not run, it says: $(< "$work/errors")"
+  failures=$((failures + 1))
+fi
 {
   configured //a:t
   result //a:t PASSED "$work/mixed.xml"
