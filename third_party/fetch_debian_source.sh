@@ -4,8 +4,10 @@
 # fetch_debian_source.sh PACKAGE UPSTREAM_VERSION DESTINATION [ENTRY...]
 #
 # Unpacks a Debian source package, with Debian's patches, into DESTINATION (only the
-# top-level ENTRYs, when some are given). Downloads are kept under ~/.cache/paddock/src and
-# made through an apt state of their own: the machine's configuration is read, never changed.
+# top-level ENTRYs, when some are given). Any Debian revision of UPSTREAM_VERSION will do; another
+# upstream version will not, and is refused. Downloads are kept under $PADDOCK_CACHE/src
+# (~/.cache/paddock/src) and made through an apt state of their own: the machine's configuration is
+# read, never changed.
 set -euo pipefail
 
 package=$1
@@ -39,8 +41,11 @@ write_source_list() {
   done
 }
 
-private_apt_get() {
-  apt-get -q \
+# private_apt TOOL ARGUMENT...
+private_apt() {
+  local tool=$1
+  shift
+  "$tool" -q \
     -o Dir::Etc::SourceList=/dev/null \
     -o Dir::Etc::SourceParts="$apt_state/parts" \
     -o Dir::State::Lists="$apt_state/lists" \
@@ -54,25 +59,45 @@ private_apt_get() {
 # Some of the machine's sources may have no source packages: that alone is no failure.
 update_lists() {
   write_source_list
-  private_apt_get update >&2 || true
+  private_apt apt-get update >&2 || true
+}
+
+# Prints the newest revision of the wanted version among the versions on standard input.
+choose_revision() {
+  local offered
+  while read -r offered; do
+    if [[ ${offered#*:} == "$version" || ${offered#*:} == "$version"[-+]* ]]; then
+      echo "$offered"
+    fi
+  done | sort -V | tail -n 1
 }
 
 download() {
-  local partial=$package_dir.partial
+  local partial=$package_dir.partial offered revision
   rm -rf "$partial"
   mkdir -p "$partial"
   cd "$partial"
   update_lists
-  private_apt_get source --download-only "$package" >&2 || die "cannot download $package"
-  compgen -G "$partial/${package}_${version}[-+]*.dsc" > /dev/null ||
-    die "$package: version $version is wanted, the package sources offer" ./*.dsc
+  offered=$(private_apt apt-cache showsrc --only-source "$package" |
+    sed -n 's/^Version: //p' | sort -u) || true
+  revision=$(choose_revision <<< "$offered")
+  if [[ -z $revision ]]; then
+    offered=${offered:-nothing}
+    die "$package: version $version is wanted, but this machine's package sources offer" \
+      "${offered//$'\n'/, }"
+  fi
+  private_apt apt-get source --only-source --download-only "$package=$revision" >&2 ||
+    die "cannot download $package $revision"
   mv "$partial" "$package_dir"
 }
 
 unpack() {
   local unpacked=$destination/.unpacked entry
   rm -rf "$unpacked"
-  dpkg-source --no-copy -x "$package_dir"/*.dsc "$unpacked" >&2
+  if ! dpkg-source --no-copy -x "$package_dir"/*.dsc "$unpacked" >&2; then
+    rm -rf "$unpacked"
+    die "cannot unpack $package; if its download is damaged, remove $package_dir"
+  fi
   if ((${#entries[@]} == 0)); then
     rm -rf "$unpacked/.pc" "$unpacked/debian"
     mapfile -t entries < <(ls -A "$unpacked")
@@ -86,6 +111,8 @@ unpack() {
 mkdir -p "$cache"
 exec 9> "$cache/lock"
 flock 9
-[[ -d $package_dir ]] || (download)
+if [[ ! -d $package_dir ]]; then
+  (download)
+fi
 flock -u 9
 unpack

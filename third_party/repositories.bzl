@@ -56,11 +56,17 @@ def _libraries():
         name = "oneTBB",
         debian_package = "onetbb",
         version = "2021.8.0",
+        upstream_url = "https://github.com/oneapi-src/oneTBB/archive/refs/tags/v2021.8.0.tar.gz",
+        upstream_sha256 = "eee380323bb7ce864355ed9431f85c43955faaae9e9bce35c62b372d7ffd9f8b",
+        upstream_prefix = "oneTBB-2021.8.0",
     )
     source_repository(
         name = "com_google_absl",
         debian_package = "abseil",
         version = "20220623.1",
+        upstream_url = "https://github.com/abseil/abseil-cpp/archive/refs/tags/20220623.1.tar.gz",
+        upstream_sha256 = "91ac87d30cc6d79f9ab974c51874a704de9c2647c40f6932597329a282217ba8",
+        upstream_prefix = "abseil-cpp-20220623.1",
     )
     source_repository(
         name = "com_google_googletest",
@@ -82,6 +88,9 @@ def _libraries():
         name = "nlohmann_json",
         debian_package = "nlohmann-json3",
         version = "3.11.2",
+        upstream_url = "https://github.com/nlohmann/json/archive/refs/tags/v3.11.2.tar.gz",
+        upstream_sha256 = "d69f9deb6a75e2580465c6c4c5111b89c4dc2fa94e3a85fcd2ffcd9a143d9273",
+        upstream_prefix = "json-3.11.2",
         build_file = "//third_party:nlohmann_json.BUILD",
         keep = ["single_include", "LICENSE.MIT"],
     )
@@ -89,6 +98,9 @@ def _libraries():
         name = "zstd",
         debian_package = "libzstd",
         version = "1.5.4",
+        upstream_url = "https://github.com/facebook/zstd/releases/download/v1.5.4/zstd-1.5.4.tar.gz",
+        upstream_sha256 = "0f470992aedad543126d06efab344dc5f3e171893810455787d38347343a4424",
+        upstream_prefix = "zstd-1.5.4",
         build_file = "//third_party:zstd.BUILD",
         keep = ["lib", "LICENSE"],
     )
