@@ -105,6 +105,9 @@ enum class FlushNeed : uint8_t {
 //   Kind(pte, level)      an entry that hardware would refuse as malformed is absent
 //   Address(pte, level)   of the frame (leaf) or of the child node (table); not for absent entries
 //   Property(pte, level)  leaf only
+//   Attributes(leaf, level)  the bits of a leaf that are not its address. Leaves of a level with
+//       equal ones have equal properties, and what WithProperty changes in them, whether that is
+//       safe, and the flush that it needs, is the same for all
 //   EncodeLeaf(address, property, level)
 //   EncodeTable(address)  an entry that restricts nothing; precondition: page-aligned, not too wide
 //   WithProperty(leaf, property, level)  the same frame, another property
@@ -136,6 +139,7 @@ concept PagingFormat = std::convertible_to<decltype(F::kName), const char*> && r
   { F::Kind(pte, level) } -> std::same_as<EntryKind>;
   { F::Address(pte, level) } -> std::same_as<PhysAddr>;
   { F::Property(pte, level) } -> std::same_as<PageProperty>;
+  { F::Attributes(pte, level) } -> std::same_as<Pte>;
   { F::EncodeLeaf(address, property, level) } -> std::same_as<EncodeResult>;
   { F::EncodeTable(address) } -> std::same_as<Pte>;
   { F::WithProperty(pte, property, level) } -> std::same_as<EncodeResult>;

@@ -56,6 +56,8 @@ struct Format {
             .software = static_cast<uint8_t>((pte & kSoftwareMask) >> kSoftwareShift)};
   }
 
+  static constexpr Pte Attributes(Pte leaf, int) { return leaf & ~kPageNumberMask; }
+
   static constexpr EncodeResult EncodeLeaf(PhysAddr address, PageProperty property, int level) {
     if (!IsLeafLevel(level)) return {.error = EncodeError::kNoLeafAtLevel};
     if (!address.IsAligned(LeafSize(level))) return {.error = EncodeError::kUnalignedAddress};

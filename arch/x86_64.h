@@ -89,6 +89,8 @@ struct Format {
     return property;
   }
 
+  static constexpr Pte Attributes(Pte leaf, int level) { return leaf & ~AddressMask(level); }
+
   static constexpr EncodeResult EncodeLeaf(PhysAddr address, PageProperty property, int level) {
     if (!IsLeafLevel(level)) return {.error = EncodeError::kNoLeafAtLevel};
     if (!address.IsAligned(LeafSize(level))) return {.error = EncodeError::kUnalignedAddress};

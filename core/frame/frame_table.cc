@@ -52,6 +52,8 @@ absl::StatusOr<std::unique_ptr<FrameTable>> FrameTable::Create(PhysicalMemory& m
 
 FrameTable::FrameTable(PhysicalMemory& memory, MappedRegion slots, Options options)
     : memory_(memory),
+      base_(memory.base()),
+      data_(memory.Data(memory.base())),
       region_(std::move(slots)),
       slots_(reinterpret_cast<MetaSlot*>(region_.data())),
       options_(std::move(options)) {}
@@ -198,6 +200,13 @@ bool FrameTable::DropReference(MetaSlot& slot) {
 }
 
 void FrameTable::Release(FrameRun run) {
+  if (run.pages == 1) [[likely]] {
+    MetaSlot& slot = this->slot(run.start);
+    if (!DropReference(slot)) return;
+    Retire(run.start, slot);
+    allocator_->Free(run.start, 0);
+    return;
+  }
   // Frames that died next to each other, not yet given back.
   FrameRun dead{run.start, 0};
   for (uint64_t page = 0; page < run.pages; ++page) {
@@ -275,11 +284,10 @@ void FrameTable::MakeShared(PhysAddr address) {
   slot(address).ref_count.store(1, sync::release);
 }
 
-void FrameTable::MarkAccessedDirty(FrameRun run, PageFlags flags) {
+void FrameTable::AddFlags(FrameRun run, PageFlags flags) {
   uint8_t bits = 0;
   if (HasAny(flags, PageFlags::kAccessed)) bits |= kSlotAccessed;
   if (HasAny(flags, PageFlags::kDirty)) bits |= kSlotDirty;
-  if (bits == 0) return;
   for (uint64_t page = 0; page < run.pages; ++page) {
     MetaSlot& slot = this->slot(run.start.Plus(page * kPageSize));
     // order: relaxed, both; bits are only ever added, and say nothing about other memory.

@@ -130,7 +130,9 @@ class FrameTable {
 
   // Adds kAccessed and kDirty of `flags` to the sticky flags of each frame; other flags are
   // ignored. Precondition: the caller owns a reference to each.
-  void MarkAccessedDirty(FrameRun run, PageFlags flags);
+  void MarkAccessedDirty(FrameRun run, PageFlags flags) {
+    if (HasAny(flags, PageFlags::kAccessed | PageFlags::kDirty)) AddFlags(run, flags);
+  }
 
   // --- Slots and memory.
 
@@ -138,18 +140,18 @@ class FrameTable {
   // The slot of the frame that holds `address`. Precondition: Contains(address).
   MetaSlot& slot(PhysAddr address) {
     PADDOCK_DCHECK(Contains(address), "slot of an address outside the physical memory");
-    return slots_[(address.value() - memory_.base().value()) >> kPageBits];
+    return slots_[(address.value() - base_.value()) >> kPageBits];
   }
   const MetaSlot& slot(PhysAddr address) const {
     return const_cast<FrameTable*>(this)->slot(address);
   }
   // The address of the frame that `slot` describes. Precondition: `slot` belongs to this table.
   PhysAddr address(const MetaSlot& slot) const {
-    return memory_.base().Plus(static_cast<uint64_t>(&slot - slots_) << kPageBits);
+    return base_.Plus(static_cast<uint64_t>(&slot - slots_) << kPageBits);
   }
   std::byte* Data(PhysAddr address) const {
     PADDOCK_DCHECK(Contains(address), "data of an address outside the physical memory");
-    return memory_.Data(address);
+    return data_ + (address.value() - base_.value());
   }
   PhysicalMemory& memory() const { return memory_; }
   FrameAllocator& allocator() { return *allocator_; }
@@ -202,8 +204,12 @@ class FrameTable {
   bool DropReference(MetaSlot& slot);
   void Retire(PhysAddr address, MetaSlot& slot);
   void FreeRun(PhysAddr start, uint64_t pages);
+  void AddFlags(FrameRun run, PageFlags flags);
 
   PhysicalMemory& memory_;
+  // Of the memory, without the way through it.
+  const PhysAddr base_;
+  std::byte* const data_;
   const MappedRegion region_;
   MetaSlot* const slots_;
   const Options options_;

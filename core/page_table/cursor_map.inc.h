@@ -172,6 +172,9 @@ void CursorMut<C>::SplitAt(NodeReserve<C>& reserve, uint64_t border, uint64_t in
 template <PageTableConfig C>
 absl::Status CursorMut<C>::SplitBorders(uint64_t limit) {
   if (limit == at_) return absl::OkStatus();
+  // Leaves of base pages are never split.
+  this->Decide();
+  if (level_ == 1 && (at_ ^ (limit - kPageSize)) < Geo::NodeSpan(1)) return absl::OkStatus();
   const int below = SplitsAt(at_, at_);
   const int above = SplitsAt(limit, limit - kPageSize);
   if (below + above == 0) return absl::OkStatus();

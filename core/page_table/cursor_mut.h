@@ -32,6 +32,7 @@
 #include "paddock/arch/page_property.h"
 #include "paddock/core/page_table/cursor.h"
 #include "paddock/core/page_table/cursor_contracts.h"
+#include "paddock/core/page_table/leaf_change.h"
 #include "paddock/core/page_table/node_reserve.h"
 #include "paddock/core/tlb/tlb_flusher.h"
 
@@ -116,8 +117,8 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   absl::Status DoMap(Item&& item, const RawItem& raw);
   absl::StatusOr<Removed> DoUnmap(uint64_t limit);
   absl::StatusOr<std::optional<Taken>> DoTakeNext(uint64_t limit);
-  absl::StatusOr<std::optional<Protected>> DoProtectNext(uint64_t limit, PropertyChange change);
-  absl::StatusOr<uint64_t> DoProtect(uint64_t limit, PropertyChange change);
+  absl::StatusOr<std::optional<Protected>> DoProtectNext(uint64_t limit, PropertyChange function);
+  absl::StatusOr<uint64_t> DoProtect(uint64_t limit, PropertyChange function);
 
   absl::Status CheckItem(const RawItem& raw, Pte& leaf) const;
 
@@ -150,7 +151,7 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   void Ascend(uint64_t limit);
 
   // Changes the property of the leaf here. Returns what the leaf was at that moment.
-  Pte ChangeProperty(Pte old_entry, PropertyChange change);
+  Pte ChangeProperty(Pte old_entry, LeafChange<F>& change);
   // Clears the entry here and waits until no TLB holds it any more.
   Pte Break();
   // Clears the entry here or replaces it by a leaf, hands what it owned to the flusher, and adds it
@@ -160,13 +161,13 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   FrameRun FramesOf(const RawItem& raw) const;
   // Tells the flusher which frames the leaves in and below `table` map.
   void NameTable(Node<F> table, int level);
-  void CountLeaf(Pte leaf, int level, Removed& removed) const;
+  void CountLeaf(const RawItem& raw, Removed& removed) const;
   void CountTable(Node<F> table, int level, Removed& removed) const;
 
   // Whether the property of `leaf`, which stands here, may be changed; of every leaf before
   // `limit`.
-  absl::Status CheckChange(Pte leaf, PropertyChange change) const;
-  absl::Status CheckProperties(uint64_t limit, PropertyChange change);
+  absl::Status CheckChange(Pte leaf, LeafChange<F>& change) const;
+  absl::Status CheckProperties(uint64_t limit, LeafChange<F>& change);
   static absl::Status EncodeStatus(EncodeError error, VirtAddr va);
 
   TlbFlusher flusher_;

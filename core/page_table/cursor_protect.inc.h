@@ -11,7 +11,7 @@
 namespace paddock {
 
 template <PageTableConfig C>
-absl::Status CursorMut<C>::CheckProperties(uint64_t limit, PropertyChange change) {
+absl::Status CursorMut<C>::CheckProperties(uint64_t limit, LeafChange<F>& change) {
   const uint64_t here = at_;
   absl::Status status;
   for (Pte leaf; status.ok() && (leaf = this->FindLeaf(limit)) != kAbsentPte;) {
@@ -23,11 +23,10 @@ absl::Status CursorMut<C>::CheckProperties(uint64_t limit, PropertyChange change
 }
 
 template <PageTableConfig C>
-absl::Status CursorMut<C>::CheckChange(Pte leaf, PropertyChange change) const {
-  const PageProperty property = change(F::Property(leaf, level_));
-  const EncodeResult encoded = F::WithProperty(leaf, property, level_);
-  if (!encoded.ok()) return EncodeStatus(encoded.error, this->virt_addr());
-  return CheckProperty(property, this->virt_addr());
+absl::Status CursorMut<C>::CheckChange(Pte leaf, LeafChange<F>& change) const {
+  change.Apply(leaf, level_);
+  if (change.error() != EncodeError::kNone) return EncodeStatus(change.error(), this->virt_addr());
+  return CheckProperty(change.property(), this->virt_addr());
 }
 
 template <PageTableConfig C>
@@ -47,7 +46,8 @@ absl::StatusOr<std::optional<Protected>> CursorMut<C>::ProtectNext(uint64_t leng
 
 template <PageTableConfig C>
 absl::StatusOr<std::optional<Protected>> CursorMut<C>::DoProtectNext(uint64_t limit,
-                                                                     PropertyChange change) {
+                                                                     PropertyChange function) {
+  LeafChange<F> change(function);
   const uint64_t here = at_;
   const Pte found = this->FindLeaf(limit);
   if (found == kAbsentPte) return std::nullopt;
@@ -64,14 +64,15 @@ absl::StatusOr<std::optional<Protected>> CursorMut<C>::DoProtectNext(uint64_t li
 }
 
 template <PageTableConfig C>
-Pte CursorMut<C>::ChangeProperty(Pte old_entry, PropertyChange change) {
+Pte CursorMut<C>::ChangeProperty(Pte old_entry, LeafChange<F>& change) {
   const auto changed = [&](Pte leaf) {
-    const EncodeResult encoded = F::WithProperty(leaf, change(F::Property(leaf, level_)), level_);
-    PADDOCK_CHECK(encoded.ok(), "the change of a property is not a pure function");
-    return encoded.pte;
+    const Pte entry = change.Apply(leaf, level_);
+    PADDOCK_CHECK(change.error() == EncodeError::kNone,
+                  "the change of a property is not a pure function");
+    return entry;
   };
   Pte new_entry = changed(old_entry);
-  if (!F::IsSafeLiveChange(old_entry, new_entry, level_)) {
+  if (!change.is_safe_live()) {
     old_entry = Break();
     this->node().Store(this->index(), changed(old_entry), level_);
     return old_entry;
@@ -80,7 +81,7 @@ Pte CursorMut<C>::ChangeProperty(Pte old_entry, PropertyChange change) {
   while (!this->node().CompareExchange(this->index(), old_entry, new_entry)) {
     new_entry = changed(old_entry);
   }
-  if (F::FlushFor(old_entry, new_entry, level_) == FlushNeed::kRequired) {
+  if (change.flush() == FlushNeed::kRequired) {
     flusher_.Issue(this->EntryRange(level_));
     flusher_.Name(FramesOf(this->RawOf(old_entry)));
   }
@@ -100,7 +101,8 @@ absl::StatusOr<uint64_t> CursorMut<C>::Protect(uint64_t length, PropertyChange c
 }
 
 template <PageTableConfig C>
-absl::StatusOr<uint64_t> CursorMut<C>::DoProtect(uint64_t limit, PropertyChange change) {
+absl::StatusOr<uint64_t> CursorMut<C>::DoProtect(uint64_t limit, PropertyChange function) {
+  LeafChange<F> change(function);
   if (absl::Status status = CheckProperties(limit, change); !status.ok()) return status;
   if (absl::Status status = SplitBorders(limit); !status.ok()) return status;
   // Nothing is left that could fail: the properties can be encoded and the borders are split.

@@ -65,11 +65,11 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
     flusher_.Retire(FrameRun{F::Address(replaced, level_), 1});
     return replaced;
   }
-  CountLeaf(replaced, level_, removed);
+  const RawItem raw = this->RawOf(replaced);
+  CountLeaf(raw, removed);
   if (live && F::FlushFor(replaced, replacement, level_) == FlushNeed::kRequired) {
     flusher_.Issue(this->EntryRange(level_));
   }
-  const RawItem raw = this->RawOf(replaced);
   if (const FrameRun run = FramesOf(raw); run.pages != 0) {
     frames.MarkAccessedDirty(run, raw.property.flags);
     flusher_.Retire(run);
@@ -78,19 +78,18 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
 }
 
 template <PageTableConfig C>
-void CursorMut<C>::CountLeaf(Pte leaf, int level, Removed& removed) const {
-  const uint64_t pages = Geo::EntrySpan(level) / kPageSize;
-  const PageFlags flags = F::Property(leaf, level).flags;
+void CursorMut<C>::CountLeaf(const RawItem& raw, Removed& removed) const {
+  const uint64_t pages = Geo::EntrySpan(raw.level) / kPageSize;
   removed.pages += pages;
-  if (HasAny(flags, PageFlags::kAccessed)) removed.accessed_pages += pages;
-  if (HasAny(flags, PageFlags::kDirty)) removed.dirty_pages += pages;
+  if (HasAny(raw.property.flags, PageFlags::kAccessed)) removed.accessed_pages += pages;
+  if (HasAny(raw.property.flags, PageFlags::kDirty)) removed.dirty_pages += pages;
 }
 
 template <PageTableConfig C>
 void CursorMut<C>::CountTable(Node<F> table, int level, Removed& removed) const {
   table.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](uint64_t, Pte pte) {
     if (F::Kind(pte, level) == EntryKind::kLeaf) {
-      CountLeaf(pte, level, removed);
+      CountLeaf({F::Address(pte, level), level, F::Property(pte, level)}, removed);
     } else {
       CountTable(Node<F>::Child(this->table_->env().frames(), pte, level), level - 1, removed);
     }

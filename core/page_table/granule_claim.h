@@ -46,6 +46,18 @@ inline uint64_t TakeGranules(MetaSlot& slot, uint64_t mask) {
   }
 }
 
+// Takes all of `mask` if nobody holds any of it, else nothing.
+inline bool TakeAllGranules(MetaSlot& slot, uint64_t mask) {
+  // order: relaxed; only a guess for the compare-exchange.
+  uint64_t word = slot.lock.load(sync::relaxed);
+  while ((word & mask) == 0) {
+    // order: acquire, as in TakeGranules.
+    if (slot.lock.compare_exchange_weak(word, word | mask, sync::acquire, sync::relaxed))
+      return true;
+  }
+  return false;
+}
+
 // Releases granules that the caller holds. The read of the mark is the last access, and goes to the
 // slot, which is never freed, not to the node's memory.
 inline void ReleaseGranules(ClaimQueues& queues, MetaSlot& slot, uint64_t mask) {

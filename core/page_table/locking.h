@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "paddock/concurrency/check.h"
@@ -94,19 +95,9 @@ class RangeLock {
   // the way. On any error nothing is held. Tables created on the way stay, empty, if the wait for
   // the range fails after that.
   absl::Status Acquire(OffsetRange range, HeldRange<F>& held) {
-    NodeReserve<C> spare(env_.frames());
-    for (;;) {
-      switch (Descend(range, spare, held)) {
-        case Step::kDone:
-          return absl::OkStatus();
-        case Step::kRestart:
-          break;
-        case Step::kGaveUp:
-          return GaveUp(range);
-        case Step::kNoMemory:
-          return absl::ResourceExhaustedError("no frame for a page table on the way to the range");
-      }
-    }
+    if (TakeUncontended(range, held)) [[likely]]
+      return absl::OkStatus();
+    return AcquireSlowly(range, held);
   }
 
   static void Release(PageTableEnv& env, const HeldRange<F>& held, OffsetRange range) {
@@ -140,6 +131,47 @@ class RangeLock {
     if (level == 1 || Geo::Index(range.start, level) != Geo::Index(range.end - 1, level))
       return true;
     return options_.anchor == Anchor::kHigh && range.size() == Geo::EntrySpan(level);
+  }
+
+  // The usual case: the range is a part of one leaf table, which exists, and its granules are free.
+  // False: nothing is held, and Descend sorts it out.
+  bool TakeUncontended(OffsetRange range, HeldRange<F>& held) {
+    const bool part_of_one =
+        (range.start ^ (range.end - 1)) < Geo::NodeSpan(1) && range.size() < Geo::NodeSpan(1);
+    if (!part_of_one) return false;
+    RcuReadGuard section(env_.rcu(), pin_);
+    Node<F> node = root_;
+    for (int level = Geo::kLevels; level > 1; --level) {
+      const Pte pte = node.Load(Geo::Index(range.start, level));
+      if (F::Kind(pte, level) != EntryKind::kTable) return false;
+      node = Node<F>::Child(env_.frames(), pte, level);
+    }
+    MetaSlot& slot = node.slot();
+    const uint64_t mask = Mask(range, 1);
+    if (!TakeAllGranules(slot, mask)) return false;
+    // order: relaxed; written by who held every granule of the node, one of which is ours now.
+    if (slot.stray.load(sync::relaxed) != 0) [[unlikely]] {
+      LetGoOfStray(slot, mask);
+      return false;
+    }
+    held = HeldRange<F>{node, 1};
+    return true;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE absl::Status AcquireSlowly(OffsetRange range, HeldRange<F>& held) {
+    NodeReserve<C> spare(env_.frames());
+    for (;;) {
+      switch (Descend(range, spare, held)) {
+        case Step::kDone:
+          return absl::OkStatus();
+        case Step::kRestart:
+          break;
+        case Step::kGaveUp:
+          return GaveUp(range);
+        case Step::kNoMemory:
+          return absl::ResourceExhaustedError("no frame for a page table on the way to the range");
+      }
+    }
   }
 
   // One pass from the root.
@@ -241,13 +273,7 @@ class RangeLock {
     }
     // order: relaxed; written by who held every granule of the node, one of which is ours now.
     if (slot.stray.load(sync::relaxed) != 0) [[unlikely]] {
-      // race: with a release that may hand the granule over,
-      //   1. another cursor waits for the granule, asleep and outside of any section
-      //   2. this cursor hands it the granule of a node that is already retired
-      //   3. the node is freed, its slot becomes another node's, whose lock word is initialised
-      //   4. the other cursor wakes up and releases a granule that somebody else has claimed
-      ReleaseStrayGranules(env_.claim_queues(), slot, taken);
-      env_.CountStrayRetry(pin_);
+      LetGoOfStray(slot, taken);
       return Step::kRestart;
     }
     // invariant: nobody stays queued at a node that was cut out, so a granule that was handed over
@@ -257,6 +283,18 @@ class RangeLock {
     PADDOCK_DCHECK(slot.identity.load(sync::relaxed) == identity,
                    "a granule of another node was handed over");
     return Step::kDone;
+  }
+
+  // Releases granules claimed in a node that turned out to be cut out.
+  //
+  // race: with a release that may hand the granule over,
+  //   1. another cursor waits for the granule, asleep and outside of any section
+  //   2. this cursor hands it the granule of a node that is already retired
+  //   3. the node is freed, its slot becomes another node's, whose lock word is initialised
+  //   4. the other cursor wakes up and releases a granule that somebody else has claimed
+  void LetGoOfStray(MetaSlot& slot, uint64_t mask) {
+    ReleaseStrayGranules(env_.claim_queues(), slot, mask);
+    env_.CountStrayRetry(pin_);
   }
 
   // Claims what the range touches in every node below `node`, whose granules are held. An entry is

@@ -118,7 +118,8 @@ class Node {
   void Vacate(uint64_t index, int level) {
     const uint64_t per_granule = Geo::EntriesPerGranule(level);
     const uint64_t first = index & ~(per_granule - 1);
-    for (uint64_t i = first; i < first + per_granule; ++i) {
+    // From the top: entries are mostly cleared in ascending order, and one look is enough then.
+    for (uint64_t i = first + per_granule; i-- > first;) {
       // order: relaxed; the granule is held, nobody else stores entries in it.
       if (Ref(entries_[i]).load(sync::relaxed) != kAbsentPte) return;
     }

@@ -6,28 +6,12 @@
 
 namespace paddock {
 
-void FrameRunList::Add(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks, FrameRun run) {
-  if (run.pages == 0) return;
-  if (inline_count_ != 0) {
-    FrameRun& before =
-        last_ != nullptr ? last_->runs[last_->count - 1] : inline_[inline_count_ - 1];
-    if (before.start.value() + before.pages * kPageSize == run.start.value()) {
-      before.pages += run.pages;
-      return;
-    }
-  }
-  if (inline_count_ < kInlineRuns) {
-    inline_[inline_count_++] = run;
-    return;
-  }
-  if (last_ == nullptr || last_->count == FrameRunChunk::kRuns) {
-    FrameRunChunk* chunk = chunks.Take(pin);
-    chunk->next = nullptr;
-    chunk->count = 0;
-    (last_ == nullptr ? first_ : last_->next) = chunk;
-    last_ = chunk;
-  }
-  last_->runs[last_->count++] = run;
+void FrameRunList::AddChunk(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks) {
+  FrameRunChunk* chunk = chunks.Take(pin);
+  chunk->next = nullptr;
+  chunk->count = 0;
+  (last_ == nullptr ? first_ : last_->next) = chunk;
+  last_ = chunk;
 }
 
 void FrameRunList::ForEach(absl::FunctionRef<void(FrameRun)> visit) const {

@@ -37,13 +37,31 @@ class FrameRunList {
 
   bool empty() const { return inline_count_ == 0; }
 
-  void Add(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks, FrameRun run);
+  void Add(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks, FrameRun run) {
+    if (run.pages == 0) return;
+    if (inline_count_ != 0) {
+      FrameRun& before =
+          last_ != nullptr ? last_->runs[last_->count - 1] : inline_[inline_count_ - 1];
+      if (before.start.value() + before.pages * kPageSize == run.start.value()) {
+        before.pages += run.pages;
+        return;
+      }
+    }
+    if (inline_count_ < kInlineRuns) {
+      inline_[inline_count_++] = run;
+      return;
+    }
+    if (last_ == nullptr || last_->count == FrameRunChunk::kRuns) AddChunk(pin, chunks);
+    last_->runs[last_->count++] = run;
+  }
   // In the order in which they were added, neighbours merged.
   void ForEach(absl::FunctionRef<void(FrameRun)> visit) const;
   // Forgets the runs and gives the chunks back.
   void Clear(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks);
 
  private:
+  void AddChunk(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks);
+
   uint32_t inline_count_ = 0;
   FrameRunChunk* first_ = nullptr;
   FrameRunChunk* last_ = nullptr;

@@ -78,6 +78,16 @@ class ShootdownBatch final : public IpiRequest, private RcuHead {
   // would be number `threshold` + 1 turns the batch into a full flush.
   void AddRange(VirtRange range, uint32_t threshold);
   void AddEverything();
+  // AddRange, if `range` is not empty and starts where the one added last ends; else does nothing.
+  bool Extend(VirtRange range) {
+    if (range_count_ == 0 || range.IsEmpty()) return false;
+    VirtRange& last = ranges_[range_count_ - 1];
+    // Not around the top, after which a range has no representation.
+    if (last.end != range.start || range.start.value() == 0 || range.end.value() == 0) return false;
+    last.end = range.end;
+    ++issued_;
+    return true;
+  }
   bool flushes() const { return full_ || range_count_ != 0; }
 
   // Whether the use `sequence`, or a later one, was acknowledged by all.

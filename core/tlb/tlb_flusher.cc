@@ -12,7 +12,7 @@ ShootdownBatch& TlbFlusher::batch() {
   return *batch_;
 }
 
-void TlbFlusher::Issue(VirtRange range) {
+void TlbFlusher::IssueSlowly(VirtRange range) {
   if (!range.IsEmpty()) batch().AddRange(range, system_->options().full_flush_threshold);
 }
 

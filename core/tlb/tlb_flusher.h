@@ -57,7 +57,10 @@ class [[nodiscard]] TlbFlusher {
   // The translations of `range` have changed: every TLB must forget them. The entries were changed
   // before, by an exchange or another operation that is seq_cst. An empty range is nothing; over
   // the threshold of ranges that do not touch (`full_flush_threshold`) it becomes IssueAll.
-  void Issue(VirtRange range);
+  void Issue(VirtRange range) {
+    if (batch_ != nullptr && batch_->Extend(range)) return;
+    IssueSlowly(range);
+  }
   // The same for all addresses of the space.
   void IssueAll();
 
@@ -83,6 +86,7 @@ class [[nodiscard]] TlbFlusher {
   void Sync();
 
  private:
+  void IssueSlowly(VirtRange range);
   ShootdownBatch& batch();
 
   TlbSystem* system_;

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A change of properties, applied to leaf after leaf of one table.
+//
+//   LeafChange<F> change(function);
+//   const Pte changed = change.Apply(leaf, level);       // the same frame, another property
+//   if (change.flush() == FlushNeed::kRequired) ...      // of the leaf applied to last
+//
+// Neighbouring leaves mostly have the same property, and the function is pure: what it made of one
+// leaf is kept, and serves every leaf that differs in its address only.
+//
+// Thread safety: one thread. Cost: a few instructions for a leaf like the one before; else the
+// function, a decoding and an encoding.
+
+#ifndef PADDOCK_CORE_PAGE_TABLE_LEAF_CHANGE_H_
+#define PADDOCK_CORE_PAGE_TABLE_LEAF_CHANGE_H_
+
+#include "absl/functional/function_ref.h"
+#include "paddock/arch/page_property.h"
+#include "paddock/arch/paging_format.h"
+
+namespace paddock {
+
+template <PagingFormat F>
+class LeafChange {
+ public:
+  using Function = absl::FunctionRef<PageProperty(PageProperty)>;
+
+  explicit LeafChange(Function function) : function_(function) {}
+
+  // Meaningless if error() is not kNone.
+  Pte Apply(Pte leaf, int level) {
+    const Pte attributes = F::Attributes(leaf, level);
+    if (attributes != attributes_ || level != level_) [[unlikely]] {
+      Remember(leaf, attributes, level);
+    }
+    return leaf ^ difference_;
+  }
+
+  // Of the leaf that was applied to last: why the format cannot express the result, the result,
+  // whether it may replace the leaf while other CPUs walk, and what flush it needs then.
+  EncodeError error() const { return error_; }
+  PageProperty property() const { return property_; }
+  bool is_safe_live() const { return is_safe_live_; }
+  FlushNeed flush() const { return flush_; }
+
+ private:
+  void Remember(Pte leaf, Pte attributes, int level) {
+    level_ = level;
+    attributes_ = attributes;
+    property_ = function_(F::Property(leaf, level));
+    const EncodeResult encoded = F::WithProperty(leaf, property_, level);
+    error_ = encoded.error;
+    if (!encoded.ok()) return;
+    difference_ = leaf ^ encoded.pte;
+    is_safe_live_ = F::IsSafeLiveChange(leaf, encoded.pte, level);
+    flush_ = F::FlushFor(leaf, encoded.pte, level);
+  }
+
+  const Function function_;
+  int level_ = 0;  // 0: nothing is remembered
+  Pte attributes_ = 0;
+  Pte difference_ = 0;
+  PageProperty property_;
+  EncodeError error_ = EncodeError::kNone;
+  bool is_safe_live_ = true;
+  FlushNeed flush_ = FlushNeed::kNone;
+};
+
+}  // namespace paddock
+
+#endif  // PADDOCK_CORE_PAGE_TABLE_LEAF_CHANGE_H_
