@@ -24,7 +24,7 @@ failures=0
 mkdir "$tools" "$installed" "$work/home" "$work/tmp" "$checkout"
 export work calls installed
 export HOME=$work/home TMPDIR=$work/tmp PATH=$tools:/usr/bin:/bin
-unset PADDOCK_CACHE PADDOCK_OUTPUT_BASE PADDOCK_TSAN_SECONDS
+unset "${!PADDOCK_@}" TSAN_OPTIONS
 : > "$calls"
 cp -RL --parents paddock .bazelrc .ci tools/launcher tools/tidy third_party/fetch_debian_source.sh \
   "$checkout"
