@@ -28,6 +28,15 @@ absl::Status CursorMut<C>::CheckProperty(PageProperty property, VirtAddr va) {
 }
 
 template <PageTableConfig C>
+absl::Status CursorMut<C>::CheckSoftware(uint8_t changed, VirtAddr va) {
+  const uint8_t reserved = changed & ReservedSoftware<C>();
+  if (reserved == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("mapping at %#x: software bits %#x of the property belong to the table",
+                      va.value(), reserved));
+}
+
+template <PageTableConfig C>
 absl::Status CursorMut<C>::CheckItem(const RawItem& raw, Pte& leaf) const {
   const VirtAddr va = this->virt_addr();
   if (raw.level < 1 || raw.level > Geo::kLevels || !F::IsLeafLevel(raw.level)) {
@@ -64,6 +73,10 @@ absl::Status CursorMut<C>::Map(Item&& item) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the item to map at %#x belongs to another machine", this->virt_addr().value()));
   }
+  const PageProperty property = item.property;
+  if (absl::Status status = CheckSoftware(property.software, this->virt_addr()); !status.ok()) {
+    return status;
+  }
   Contract contract(*this);
   const RawItem raw = this->table().config().RawOf(item);
   const VirtAddr va = this->virt_addr();
@@ -75,31 +88,50 @@ absl::Status CursorMut<C>::Map(Item&& item) {
 }
 
 template <PageTableConfig C>
+absl::Status CursorMut<C>::Prepare(const RawItem& raw) {
+  Contract contract(*this);
+  Pte leaf = kAbsentPte;
+  Pte entry = kAbsentPte;
+  absl::Status status = CheckItem(raw, leaf);
+  if (status.ok()) status = DescendTo(raw.level, entry);
+  contract.Ensure(status.ok(), [](const AbstractTable& before, const AbstractTable& after) {
+    return CheckUnchanged(before, after);
+  });
+  if (status.ok()) this->MoveTo(at_ + Geo::EntrySpan(raw.level));
+  return status;
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::DescendTo(int level, Pte& entry) {
+  while (level_ < level) ++level_;
+  entry = this->node().Load(this->index());
+  while (level_ > level && F::Kind(entry, level_) == EntryKind::kTable) {
+    this->EnterChild(entry);
+    entry = this->node().Load(this->index());
+  }
+  if (level_ == level) return absl::OkStatus();
+  NodeReserve<C> reserve(this->env().frames());
+  if (absl::Status status = reserve.Ensure(level_ - level); !status.ok()) return status;
+  while (level_ > level) {
+    if (F::Kind(entry, level_) == EntryKind::kLeaf) {
+      SplitLeaf(reserve);
+    } else {
+      const Node<F> table = NewTable(reserve, level_ - 1, at_);
+      this->node().Store(this->index(), F::EncodeTable(table.address(this->env().frames())),
+                         level_);
+    }
+    this->EnterChild(this->node().Load(this->index()));
+    entry = this->node().Load(this->index());
+  }
+  return absl::OkStatus();
+}
+
+template <PageTableConfig C>
 absl::Status CursorMut<C>::DoMap(Item&& item, const RawItem& raw) {
   Pte leaf = kAbsentPte;
+  Pte old_entry = kAbsentPte;
   if (absl::Status status = CheckItem(raw, leaf); !status.ok()) return status;
-
-  while (level_ < raw.level) ++level_;
-  Pte old_entry = this->node().Load(this->index());
-  while (level_ > raw.level && F::Kind(old_entry, level_) == EntryKind::kTable) {
-    this->EnterChild(old_entry);
-    old_entry = this->node().Load(this->index());
-  }
-  if (level_ > raw.level) {
-    NodeReserve<C> reserve(this->env().frames());
-    if (absl::Status status = reserve.Ensure(level_ - raw.level); !status.ok()) return status;
-    while (level_ > raw.level) {
-      if (F::Kind(old_entry, level_) == EntryKind::kLeaf) {
-        SplitLeaf(reserve);
-      } else {
-        const Node<F> table = NewTable(reserve, level_ - 1, at_);
-        this->node().Store(this->index(), F::EncodeTable(table.address(this->env().frames())),
-                           level_);
-      }
-      this->EnterChild(this->node().Load(this->index()));
-      old_entry = this->node().Load(this->index());
-    }
-  }
+  if (absl::Status status = DescendTo(raw.level, old_entry); !status.ok()) return status;
 
   this->table().config().ItemIntoRaw(std::move(item));
   if (F::Kind(old_entry, level_) == EntryKind::kAbsent) {
@@ -140,7 +172,7 @@ void CursorMut<C>::SplitLeaf(NodeReserve<C>& reserve) {
   } while (!this->node().CompareExchange(this->index(), leaf, entry));
   if (F::FlushFor(leaf, entry, level_) == FlushNeed::kRequired) {
     flusher_.Issue(this->EntryRange(level_));
-    flusher_.Name(FramesOf(this->RawOf(leaf)));
+    flusher_.Name(MappedFramesOf(this->RawOf(leaf)));
   }
 }
 

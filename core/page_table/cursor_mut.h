@@ -53,6 +53,12 @@ struct Protected {
   PageProperty before;
 };
 
+// When Unmap sends out the flush that it issued.
+enum class FlushDispatch : uint8_t {
+  kNow,
+  kByCaller,  // with the next batch of `flusher()`, or wherever the caller takes it from there
+};
+
 template <PageTableConfig C>
 class [[nodiscard]] CursorMut : public Cursor<C> {
  public:
@@ -72,15 +78,20 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // Maps `item` here and moves past it. What was mapped is replaced, its flush issued; a table in
   // the way of a huge item is cut out with all that it maps. On success `item` is consumed, on
   // error it is untouched. INVALID_ARGUMENT: the item's level, alignment, address or property is
-  // not one that the format can map here. OUT_OF_RANGE: it passes the end of the range.
-  // RESOURCE_EXHAUSTED: no frame for a table.
+  // not one that the format and the configuration can map here. OUT_OF_RANGE: it passes the end of
+  // the range. RESOURCE_EXHAUSTED: no frame for a table.
   absl::Status Map(Item&& item);
 
+  // Does all of Map that can fail, for an item of this raw form: checks it, and makes the tables
+  // that it needs. Changes nothing that is mapped, moves past it. As long as this cursor lives, Map
+  // of that item at that place succeeds. Errors as Map.
+  absl::Status Prepare(const RawItem& raw);
+
   // Unmaps the next `length` bytes and moves past them: skips what is absent, splits a huge page
-  // that is only partly inside, cuts out whole tables. Issues and dispatches the flush.
+  // that is only partly inside, cuts out whole tables. Issues the flush, and dispatches it as told.
   // INVALID_ARGUMENT and OUT_OF_RANGE as FindNext. RESOURCE_EXHAUSTED: no frame for a split, looked
   // for before anything is cleared.
-  absl::StatusOr<Removed> Unmap(uint64_t length);
+  absl::StatusOr<Removed> Unmap(uint64_t length, FlushDispatch dispatch = FlushDispatch::kNow);
 
   // Removes the first mapped item, or the first whole table that maps something, within the next
   // `length` bytes, moves past it and returns it; none: the cursor stands at the end of the
@@ -98,7 +109,8 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // issued, not dispatched: call flusher().Dispatch(), or leave it to the destructor. `change` must
   // be a pure function; if hardware sets bits meanwhile it is called again, and whether the format
   // can express what it returns must not depend on those bits. Errors as Unmap, and
-  // INVALID_ARGUMENT if the format cannot express the new property.
+  // INVALID_ARGUMENT if the format cannot express the new property, or it differs in software bits
+  // that the configuration has reserved.
   absl::StatusOr<std::optional<Protected>> ProtectNext(uint64_t length, PropertyChange change);
 
   // The same for all mappings within `length` bytes; returns the base pages changed. All or
@@ -115,12 +127,15 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
 
   // The operations without their contracts.
   absl::Status DoMap(Item&& item, const RawItem& raw);
-  absl::StatusOr<Removed> DoUnmap(uint64_t limit);
+  absl::StatusOr<Removed> DoUnmap(uint64_t limit, FlushDispatch dispatch);
   absl::StatusOr<std::optional<Taken>> DoTakeNext(uint64_t limit);
   absl::StatusOr<std::optional<Protected>> DoProtectNext(uint64_t limit, PropertyChange function);
   absl::StatusOr<uint64_t> DoProtect(uint64_t limit, PropertyChange function);
 
   absl::Status CheckItem(const RawItem& raw, Pte& leaf) const;
+  // Walks to the entry of `level` here, which it returns in `entry`; splits leaves and makes tables
+  // on the way. RESOURCE_EXHAUSTED: before anything was changed.
+  absl::Status DescendTo(int level, Pte& entry);
 
   // A table of `level` from `reserve` with the granules claimed that the cursor's range touches in
   // the entry of `level` + 1 at `offset`.
@@ -128,6 +143,9 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
 
   // INVALID_ARGUMENT: a property that the table, not the format, forbids.
   static absl::Status CheckProperty(PageProperty property, VirtAddr va);
+  // INVALID_ARGUMENT: `changed` of a property, all of it if it is new, are bits that the
+  // configuration has reserved.
+  static absl::Status CheckSoftware(uint8_t changed, VirtAddr va);
 
   // How many tables it takes to make `border` a border between leaves. `inside` is an offset next
   // to it.
@@ -159,6 +177,8 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   Pte Remove(Pte old_entry, Pte replacement, Removed& removed);
   // The frames that the item owns references to; no pages if it owns none.
   FrameRun FramesOf(const RawItem& raw) const;
+  // The frames of this machine that the item maps, whoever owns them; it may map other addresses.
+  FrameRun MappedFramesOf(const RawItem& raw) const;
   // Tells the flusher which frames the leaves in and below `table` map.
   void NameTable(Node<F> table, int level);
   void CountLeaf(const RawItem& raw, Removed& removed) const;

@@ -26,6 +26,8 @@ template <PageTableConfig C>
 absl::Status CursorMut<C>::CheckChange(Pte leaf, LeafChange<F>& change) const {
   change.Apply(leaf, level_);
   if (change.error() != EncodeError::kNone) return EncodeStatus(change.error(), this->virt_addr());
+  absl::Status status = CheckSoftware(change.software_changed(), this->virt_addr());
+  if (!status.ok()) return status;
   return CheckProperty(change.property(), this->virt_addr());
 }
 
@@ -67,7 +69,8 @@ template <PageTableConfig C>
 Pte CursorMut<C>::ChangeProperty(Pte old_entry, LeafChange<F>& change) {
   const auto changed = [&](Pte leaf) {
     const Pte entry = change.Apply(leaf, level_);
-    PADDOCK_CHECK(change.error() == EncodeError::kNone,
+    const bool allowed = (change.software_changed() & ReservedSoftware<C>()) == 0;
+    PADDOCK_CHECK(change.error() == EncodeError::kNone && allowed,
                   "the change of a property is not a pure function");
     return entry;
   };
@@ -83,7 +86,7 @@ Pte CursorMut<C>::ChangeProperty(Pte old_entry, LeafChange<F>& change) {
   }
   if (change.flush() == FlushNeed::kRequired) {
     flusher_.Issue(this->EntryRange(level_));
-    flusher_.Name(FramesOf(this->RawOf(old_entry)));
+    if (flusher_.names_frames()) flusher_.Name(MappedFramesOf(this->RawOf(old_entry)));
   }
   return old_entry;
 }

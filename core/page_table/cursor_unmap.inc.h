@@ -26,13 +26,20 @@ FrameRun CursorMut<C>::FramesOf(const RawItem& raw) const {
 }
 
 template <PageTableConfig C>
+FrameRun CursorMut<C>::MappedFramesOf(const RawItem& raw) const {
+  const PhysRange mapped{raw.frame, raw.frame.Plus(Geo::EntrySpan(raw.level))};
+  const PhysRange inside = mapped.Intersection(this->table_->env().frames().memory().range());
+  return FrameRun{inside.start, inside.size() / kPageSize};
+}
+
+template <PageTableConfig C>
 Pte CursorMut<C>::Break() {
   const Pte broken = this->node().Exchange(this->index(), kAbsentPte);
   flusher_.Issue(this->EntryRange(level_));
   if (F::Kind(broken, level_) == EntryKind::kTable) {
     NameTable(Node<F>::Child(this->env().frames(), broken, level_), level_ - 1);
   } else {
-    flusher_.Name(FramesOf(this->RawOf(broken)));
+    flusher_.Name(MappedFramesOf(this->RawOf(broken)));
   }
   flusher_.Dispatch();
   flusher_.Sync();
@@ -73,6 +80,8 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
   if (const FrameRun run = FramesOf(raw); run.pages != 0) {
     frames.MarkAccessedDirty(run, raw.property.flags);
     flusher_.Retire(run);
+  } else if (live && flusher_.names_frames()) {
+    flusher_.Name(MappedFramesOf(raw));
   }
   return replaced;
 }
@@ -101,7 +110,7 @@ void CursorMut<C>::NameTable(Node<F> table, int level) {
   if (!flusher_.names_frames()) return;
   table.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](uint64_t, Pte pte) {
     if (F::Kind(pte, level) == EntryKind::kLeaf) {
-      flusher_.Name(FramesOf({F::Address(pte, level), level, F::Property(pte, level)}));
+      flusher_.Name(MappedFramesOf({F::Address(pte, level), level, F::Property(pte, level)}));
     } else {
       NameTable(Node<F>::Child(this->env().frames(), pte, level), level - 1);
     }
@@ -109,11 +118,11 @@ void CursorMut<C>::NameTable(Node<F> table, int level) {
 }
 
 template <PageTableConfig C>
-absl::StatusOr<Removed> CursorMut<C>::Unmap(uint64_t length) {
+absl::StatusOr<Removed> CursorMut<C>::Unmap(uint64_t length, FlushDispatch dispatch) {
   if (absl::Status status = this->CheckStretch(length); !status.ok()) return status;
   Contract contract(*this);
   const VirtAddr va = this->virt_addr();
-  const absl::StatusOr<Removed> removed = DoUnmap(at_ + length);
+  const absl::StatusOr<Removed> removed = DoUnmap(at_ + length, dispatch);
   contract.Ensure(removed.ok(), [&](const AbstractTable& before, const AbstractTable& after) {
     return CheckUnmap(before, after, VirtRange{va, this->virt_addr()}, removed->pages);
   });
@@ -121,7 +130,7 @@ absl::StatusOr<Removed> CursorMut<C>::Unmap(uint64_t length) {
 }
 
 template <PageTableConfig C>
-absl::StatusOr<Removed> CursorMut<C>::DoUnmap(uint64_t limit) {
+absl::StatusOr<Removed> CursorMut<C>::DoUnmap(uint64_t limit, FlushDispatch dispatch) {
   if (absl::Status status = SplitBorders(limit); !status.ok()) return status;
   Removed removed;
   while (at_ < limit) {
@@ -143,7 +152,7 @@ absl::StatusOr<Removed> CursorMut<C>::DoUnmap(uint64_t limit) {
         break;
     }
   }
-  flusher_.Dispatch();
+  if (dispatch == FlushDispatch::kNow) flusher_.Dispatch();
   return removed;
 }
 

@@ -28,6 +28,14 @@ constexpr PageFlags FlagsNeeded(Access access) {
   return PageFlags::kNone;
 }
 
+// Who makes the access. User code needs PageFlags::kUser, the kernel does not.
+enum class Privilege : uint8_t { kUser, kKernel };
+
+constexpr PageFlags FlagsNeeded(Access access, Privilege privilege) {
+  const PageFlags needed = FlagsNeeded(access);
+  return privilege == Privilege::kUser ? needed | PageFlags::kUser : needed;
+}
+
 enum class WalkFault : uint8_t { kNone, kNotPresent, kPermission };
 
 struct HardwareWalkResult {
@@ -35,16 +43,15 @@ struct HardwareWalkResult {
   Translation translation;  // if there is no fault; the property as it is after the access
 };
 
-// Translates `va` for a user-mode access. Must be called inside a read-side section, which keeps
-// the tables alive as a real walker's flush acknowledgement does.
-template <PageTableConfig C>
-HardwareWalkResult HardwareWalk(PageTable<C>& table, const RcuReadGuard&, VirtAddr va,
-                                Access access) {
-  using F = typename C::Format;
+// Translates `va` through the tables below `root`. Must be called inside a read-side section, which
+// keeps the tables alive as a real walker's flush acknowledgement does.
+template <PagingFormat F>
+HardwareWalkResult HardwareWalk(FrameTable& frames, PhysAddr root, const RcuReadGuard&, VirtAddr va,
+                                Access access, Privilege privilege) {
   using Geo = Geometry<F>;
   const uint64_t offset = Geo::ToOffset(va);
   if (!Geo::IsCanonical(va)) return {WalkFault::kNotPresent, {}};
-  Node<F> node(table.env().frames(), table.root());
+  Node<F> node(frames, root);
   int level = Geo::kLevels;
   Pte pte = node.Load(Geo::Index(offset, level));
   for (;;) {
@@ -53,13 +60,13 @@ HardwareWalkResult HardwareWalk(PageTable<C>& table, const RcuReadGuard&, VirtAd
       case EntryKind::kAbsent:
         return {WalkFault::kNotPresent, {}};
       case EntryKind::kTable:
-        node = Node<F>::Child(table.env().frames(), pte, level--);
+        node = Node<F>::Child(frames, pte, level--);
         pte = node.Load(Geo::Index(offset, level));
         continue;
       case EntryKind::kLeaf:
         break;
     }
-    if (!HasAll(F::Property(pte, level).flags, PageFlags::kUser | FlagsNeeded(access))) {
+    if (!HasAll(F::Property(pte, level).flags, FlagsNeeded(access, privilege))) {
       return {WalkFault::kPermission, {}};
     }
     const Pte touched =
@@ -67,6 +74,14 @@ HardwareWalkResult HardwareWalk(PageTable<C>& table, const RcuReadGuard&, VirtAd
     if (touched != pte && !node.CompareExchange(index, pte, touched)) continue;
     return {WalkFault::kNone, TranslationOf<F>(va, touched, level)};
   }
+}
+
+// The same for user code, through `table`.
+template <PageTableConfig C>
+HardwareWalkResult HardwareWalk(PageTable<C>& table, const RcuReadGuard& section, VirtAddr va,
+                                Access access) {
+  return HardwareWalk<typename C::Format>(table.env().frames(), table.root(), section, va, access,
+                                          Privilege::kUser);
 }
 
 }  // namespace paddock

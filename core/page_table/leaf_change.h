@@ -15,6 +15,8 @@
 #ifndef PADDOCK_CORE_PAGE_TABLE_LEAF_CHANGE_H_
 #define PADDOCK_CORE_PAGE_TABLE_LEAF_CHANGE_H_
 
+#include <cstdint>
+
 #include "absl/functional/function_ref.h"
 #include "paddock/arch/page_property.h"
 #include "paddock/arch/paging_format.h"
@@ -37,10 +39,12 @@ class LeafChange {
     return leaf ^ difference_;
   }
 
-  // Of the leaf that was applied to last: why the format cannot express the result, the result,
-  // whether it may replace the leaf while other CPUs walk, and what flush it needs then.
+  // Of the leaf that was applied to last: why the format cannot express the result, the result, the
+  // software bits in which it differs, whether it may replace the leaf while other CPUs walk, and
+  // what flush it needs then.
   EncodeError error() const { return error_; }
   PageProperty property() const { return property_; }
+  uint8_t software_changed() const { return software_changed_; }
   bool is_safe_live() const { return is_safe_live_; }
   FlushNeed flush() const { return flush_; }
 
@@ -48,7 +52,9 @@ class LeafChange {
   void Remember(Pte leaf, Pte attributes, int level) {
     level_ = level;
     attributes_ = attributes;
-    property_ = function_(F::Property(leaf, level));
+    const PageProperty before = F::Property(leaf, level);
+    property_ = function_(before);
+    software_changed_ = static_cast<uint8_t>(before.software ^ property_.software);
     const EncodeResult encoded = F::WithProperty(leaf, property_, level);
     error_ = encoded.error;
     if (!encoded.ok()) return;
@@ -62,6 +68,7 @@ class LeafChange {
   Pte attributes_ = 0;
   Pte difference_ = 0;
   PageProperty property_;
+  uint8_t software_changed_ = 0;
   EncodeError error_ = EncodeError::kNone;
   bool is_safe_live_ = true;
   FlushNeed flush_ = FlushNeed::kNone;

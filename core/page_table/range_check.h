@@ -32,7 +32,20 @@ constexpr OffsetRange ManagedOffsets() {
   return OffsetRange{C::kTopLevelFirst * span, (C::kTopLevelLast + 1) * span};
 }
 
-// The offsets of `range` if it is not empty, page-aligned, and inside the managed addresses.
+// The offset by which ranges of cursors end.
+template <PageTableConfig C>
+constexpr uint64_t LockedEndBound() {
+  constexpr OffsetRange kManaged = ManagedOffsets<C>();
+  if constexpr (requires { C::kLockedEndBound; }) {
+    static_assert(kManaged.start < C::kLockedEndBound && C::kLockedEndBound <= kManaged.end);
+    return C::kLockedEndBound;
+  } else {
+    return kManaged.end;
+  }
+}
+
+// The offsets of `range` if it is not empty, page-aligned, and inside the addresses that cursors
+// may lock.
 template <PageTableConfig C>
 constexpr std::optional<OffsetRange> OffsetsOf(VirtRange range) {
   using Geo = Geometry<typename C::Format>;
@@ -42,14 +55,14 @@ constexpr std::optional<OffsetRange> OffsetsOf(VirtRange range) {
   const uint64_t last = Geo::ToOffset(range.last());
   const bool canonical = Geo::IsCanonical(range.start) && Geo::IsCanonical(range.last());
   const bool contiguous = last - first == range.size() - 1 && first <= last;
-  if (!canonical || !contiguous || first < kManaged.start || last >= kManaged.end) {
+  if (!canonical || !contiguous || first < kManaged.start || last >= LockedEndBound<C>()) {
     return std::nullopt;
   }
   return OffsetRange{first, last + 1};
 }
 
 // Why OffsetsOf refused `range`. INVALID_ARGUMENT: empty, reversed, not page-aligned. OUT_OF_RANGE:
-// not inside the managed addresses, non-canonical ones included.
+// not inside the managed addresses, non-canonical ones included, or passes the bound of cursors.
 template <PageTableConfig C>
 ABSL_ATTRIBUTE_NOINLINE absl::Status RangeError(VirtRange range) {
   using Geo = Geometry<typename C::Format>;
@@ -60,6 +73,16 @@ ABSL_ATTRIBUTE_NOINLINE absl::Status RangeError(VirtRange range) {
     if (end.IsAligned(kPageSize)) continue;
     return absl::InvalidArgumentError(
         absl::StrFormat("%s is not aligned to 4 KiB: %s %#x", RangeText(range), name, end.value()));
+  }
+  const auto is_managed = [&](VirtAddr va) {
+    const uint64_t offset = Geo::ToOffset(va);
+    return Geo::IsCanonical(va) && kManaged.start <= offset && offset < kManaged.end;
+  };
+  if (is_managed(range.start) && is_managed(range.last()) &&
+      Geo::ToOffset(range.last()) >= LockedEndBound<C>()) {
+    return absl::OutOfRangeError(
+        absl::StrFormat("%s passes %#x, by which the ranges of cursors in this table end",
+                        RangeText(range), Geo::ToVirt(LockedEndBound<C>()).value()));
   }
   return absl::OutOfRangeError(
       absl::StrFormat("%s is outside the managed addresses [%#x, %#x]", RangeText(range),

@@ -26,6 +26,9 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(Options options) {
     if (!anonymous.ok()) return anonymous.status();
     memory = *std::move(anonymous);
   }
+  if (absl::Status status = CheckLayout(options.kernel, memory->range()); !status.ok()) {
+    return status;
+  }
   auto cpus = std::make_unique<CpuRegistry>(options.cpus);
   absl::StatusOr<std::unique_ptr<FrameTable>> frames =
       FrameTable::Create(*memory, *cpus, options.frames);
@@ -35,7 +38,10 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(Options options) {
       new Machine(options, std::move(cpus), std::move(memory), *std::move(frames)));
   absl::StatusOr<CpuPin> pin = machine->Pin(CpuId{0});
   if (!pin.ok()) return pin.status();
-  if (absl::Status status = machine->CreateKernelTable(*pin); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<KernelSpace>> kernel =
+      KernelSpace::Create(*machine->cpus_, machine->page_tables_, *pin, options.kernel);
+  if (!kernel.ok()) return kernel.status();
+  machine->kernel_ = *std::move(kernel);
   return machine;
 }
 
@@ -55,25 +61,9 @@ Machine::~Machine() {
     absl::StatusOr<CpuPin> pin = Pin(CpuId{cpu});
     PADDOCK_CHECK(pin.ok(), "a machine is destroyed while a thread is on one of its CPUs");
     DeactivateSpace(*pin);
+    if (cpu == 0 && kernel_ != nullptr) kernel_->FlushDestroyedAreas(*pin);
     rcu_.Drain(*pin);
   }
-}
-
-absl::Status Machine::CreateKernelTable(const CpuPin& pin) {
-  using Geo = Geometry<UserFormat>;
-  auto table = PageTable<KernelPtConfig>::Create(page_tables_, pin);
-  if (!table.ok()) return table.status();
-  kernel_table_ = *std::move(table);
-  // A cursor that crosses the border between two entries of a table makes that table.
-  constexpr OffsetRange kManaged = ManagedOffsets<KernelPtConfig>();
-  for (uint64_t offset = kManaged.start; offset < kManaged.end;
-       offset += Geo::EntrySpan(Geo::kLevels)) {
-    const VirtAddr va = Geo::ToVirt(offset);
-    const VirtRange range{va, VirtAddr(va.value() + Geo::EntrySpan(Geo::kLevels - 1) * 2)};
-    auto cursor = kernel_table_->OpenCursorMut(pin, range);
-    if (!cursor.ok()) return cursor.status();
-  }
-  return absl::OkStatus();
 }
 
 void Machine::DeactivateSpace(const CpuPin& pin) {

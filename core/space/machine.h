@@ -21,6 +21,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -32,6 +33,9 @@
 #include "paddock/core/frame/physical_memory.h"
 #include "paddock/core/page_table/page_table_env.h"
 #include "paddock/core/space/configs.h"
+#include "paddock/core/space/kernel_layout.h"
+#include "paddock/core/space/kernel_space.h"
+#include "paddock/core/space/simulated_access.h"
 #include "paddock/core/tlb/tlb_system.h"
 
 namespace paddock {
@@ -51,12 +55,15 @@ class Machine {
     TlbSystem::Options tlb = {};
     // Delivers flush requests; the built-in mailboxes if null. Must outlive the machine.
     ShootdownTransport* transport = nullptr;
+    KernelLayout kernel = {};
   };
 
-  // INVALID_ARGUMENT: an option breaks its rule, which the message names. RESOURCE_EXHAUSTED: the
-  // memory cannot be reserved, or is too small for the kernel's tables.
+  // INVALID_ARGUMENT: an option breaks its rule, which the message names; or OUT_OF_RANGE: a range
+  // of the kernel's layout. RESOURCE_EXHAUSTED: the memory cannot be reserved, or is too small for
+  // the kernel's tables.
   static absl::StatusOr<std::unique_ptr<Machine>> Create(Options options);
-  // Every pin must be gone, every space but the active ones too. Drains reclamation.
+  // Every pin must be gone, every kernel area, every space but the active ones too. Drains
+  // reclamation.
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -70,6 +77,15 @@ class Machine {
     rcu_.Poll(pin);
   }
 
+  // One 8-byte access at `va` as kernel code on this CPU makes it, whatever space is active here:
+  // through the TLB, on a miss through the tables, setting accessed and dirty bits.
+  // INVALID_ARGUMENT: `va` is not a multiple of 8. OUT_OF_RANGE: not an address of the kernel's
+  // table. NOT_FOUND: nothing is mapped. PERMISSION_DENIED: the mapping forbids the access.
+  // FAILED_PRECONDITION: it leads outside of the machine's memory, where nothing answers. Atomic
+  // and unordered.
+  absl::StatusOr<AccessResult> KernelLoad(const CpuPin& pin, VirtAddr va);
+  absl::StatusOr<AccessResult> KernelStore(const CpuPin& pin, VirtAddr va, uint64_t value);
+
   // Makes no space active on this CPU.
   void DeactivateSpace(const CpuPin& pin);
 
@@ -80,15 +96,16 @@ class Machine {
   FrameTable& frames() { return *frames_; }
   TlbSystem& tlb() { return tlb_; }
   PageTableEnv& page_tables() { return page_tables_; }
-  PageTable<KernelPtConfig>& kernel_table() { return *kernel_table_; }
+  KernelSpace& kernel() { return *kernel_; }
+  PageTable<KernelPtConfig>& kernel_table() { return kernel_->table(); }
 
  private:
   friend class VmSpace;
 
   Machine(const Options& options, std::unique_ptr<CpuRegistry> cpus,
           std::unique_ptr<PhysicalMemory> memory, std::unique_ptr<FrameTable> frames);
-  // Makes the kernel's table with all tables right below its root.
-  absl::Status CreateKernelTable(const CpuPin& pin);
+  absl::StatusOr<AccessResult> KernelAccess(const CpuPin& pin, VirtAddr va,
+                                            std::optional<uint64_t> store);
 
   // Makes `space` current on this CPU and lets go of the one before.
   void SwitchSpace(const CpuPin& pin, std::shared_ptr<VmSpace> space);
@@ -100,7 +117,7 @@ class Machine {
   IpiBus bus_;
   TlbSystem tlb_;
   PageTableEnv page_tables_;
-  std::unique_ptr<PageTable<KernelPtConfig>> kernel_table_;
+  std::unique_ptr<KernelSpace> kernel_;
   // invariant: touched by the thread on that CPU only.
   CpuLocal<std::shared_ptr<VmSpace>> active_;
 };

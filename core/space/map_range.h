@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Maps many frames through one cursor, page after page, with the largest pages that fit if asked.
+// Maps many frames, or a range of physical addresses, through one cursor, page after page, with the
+// largest pages that fit if asked.
 //
 //   absl::StatusOr<VmSpace::CursorMut> cursor = space->OpenCursorMut(pin, range);
 //   MapRangeResult done = MapRange(*cursor, segment, kReadWriteUser, PageSizes::kLargestThatFit);
 //   if (!done.status.ok()) { /* done.pages are mapped, `segment` holds the rest */ }
+//
+// A cursor's Prepare, done for all pages first, makes it all or nothing (PrepareRange).
 //
 // Thread safety: as the cursor. Failure: stops at the first item that cannot be mapped, says how
 // many base pages were mapped, and leaves the others with the caller. Cost: as CursorMut::Map for
@@ -13,17 +16,19 @@
 #ifndef PADDOCK_CORE_SPACE_MAP_RANGE_H_
 #define PADDOCK_CORE_SPACE_MAP_RANGE_H_
 
+#include <concepts>
 #include <cstdint>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "paddock/arch/address.h"
 #include "paddock/arch/page_property.h"
 #include "paddock/arch/paging_format.h"
 #include "paddock/core/frame/segment.h"
 #include "paddock/core/frame/untyped.h"
+#include "paddock/core/page_table/config.h"
 #include "paddock/core/page_table/cursor_mut.h"
-#include "paddock/core/space/mapped_frames.h"
 
 namespace paddock {
 
@@ -34,19 +39,55 @@ struct MapRangeResult {
   absl::Status status;
 };
 
-// The level of the largest page of which `frames` has enough, at an address and a frame that are
-// aligned to it, in the rest of the cursor's range.
+// The level of the largest page that can map the beginning of `pages` physical pages from `start`
+// on where the cursor stands: both addresses are aligned to it, and it fits into what is to be
+// mapped and into the rest of the cursor's range.
 template <PageTableConfig C>
-int LargestLevel(const CursorMut<C>& cursor, const USegment& frames) {
+int LargestLevel(const CursorMut<C>& cursor, PhysAddr start, uint64_t pages) {
   using Geo = Geometry<typename C::Format>;
   int largest = 1;
   for (int level = 2; level <= cursor.highest_level(); ++level) {
     const uint64_t span = Geo::EntrySpan(level);
-    const bool fits = cursor.virt_addr().IsAligned(span) && frames.start().IsAligned(span) &&
-                      frames.pages() >= span / kPageSize && cursor.remaining() >= span;
+    const bool fits = cursor.virt_addr().IsAligned(span) && start.IsAligned(span) &&
+                      pages >= span / kPageSize && cursor.remaining() >= span;
     if (fits && C::Format::IsLeafLevel(level)) largest = level;
   }
   return largest;
+}
+
+// Does all that can fail of mapping `pages` physical pages from `start` on, with the largest pages
+// that fit and the property `raw` of the entries. Errors as CursorMut::Prepare; tables may have
+// been made by then, and the cursor stands at what failed.
+template <PageTableConfig C>
+absl::Status PrepareRange(CursorMut<C>& cursor, PhysAddr start, uint64_t pages, PageProperty raw) {
+  using Geo = Geometry<typename C::Format>;
+  while (pages != 0) {
+    const int level = LargestLevel(cursor, start, pages);
+    if (absl::Status status = cursor.Prepare(RawItem{start, level, raw}); !status.ok()) {
+      return status;
+    }
+    start = start.Plus(Geo::EntrySpan(level));
+    pages -= Geo::EntrySpan(level) / kPageSize;
+  }
+  return absl::OkStatus();
+}
+
+// Maps the physical addresses `range`, which nobody owns, with the largest pages that fit.
+// Precondition: it is not reversed, and aligned to 4 KiB.
+template <PageTableConfig C>
+  requires std::constructible_from<typename C::Item, PhysRange, PageProperty>
+MapRangeResult MapRange(CursorMut<C>& cursor, PhysRange range, PageProperty property) {
+  using Geo = Geometry<typename C::Format>;
+  MapRangeResult result;
+  for (PhysAddr at = range.start; at != range.end;) {
+    const uint64_t pages = (range.end.value() - at.value()) / kPageSize;
+    const PhysAddr end = at.Plus(Geo::EntrySpan(LargestLevel(cursor, at, pages)));
+    result.status = cursor.Map(typename C::Item(PhysRange{at, end}, property));
+    if (!result.status.ok()) return result;
+    result.pages += (end.value() - at.value()) / kPageSize;
+    at = end;
+  }
+  return result;
 }
 
 // Maps `frames` from its start on; what was mapped is taken out of it.
@@ -56,14 +97,16 @@ MapRangeResult MapRange(CursorMut<C>& cursor, USegment& frames, PageProperty pro
   using Geo = Geometry<typename C::Format>;
   MapRangeResult result;
   while (frames.pages() != 0) {
-    const int level = sizes == PageSizes::kLargestThatFit ? LargestLevel(cursor, frames) : 1;
+    const int level = sizes == PageSizes::kLargestThatFit
+                          ? LargestLevel(cursor, frames.start(), frames.pages())
+                          : 1;
     const uint64_t pages = Geo::EntrySpan(level) / kPageSize;
     absl::StatusOr<USegment> part = frames.TakeFirst(pages);
     if (!part.ok()) {
       result.status = part.status();
       return result;
     }
-    MappedFrames item(*std::move(part), property);
+    typename C::Item item(*std::move(part), property);
     result.status = cursor.Map(std::move(item));
     if (!result.status.ok()) {
       // Untouched by the failed call: it goes back to where it came from.
@@ -83,7 +126,7 @@ template <PageTableConfig C>
 MapRangeResult MapRange(CursorMut<C>& cursor, absl::Span<UFrame> frames, PageProperty property) {
   MapRangeResult result;
   for (UFrame& frame : frames) {
-    MappedFrames item(std::move(frame), property);
+    typename C::Item item(std::move(frame), property);
     result.status = cursor.Map(std::move(item));
     if (!result.status.ok()) {
       if (item.frames.empty()) return result;

@@ -30,19 +30,10 @@
 #include "paddock/core/page_table/page_table.h"
 #include "paddock/core/space/configs.h"
 #include "paddock/core/space/machine.h"
+#include "paddock/core/space/simulated_access.h"
 #include "paddock/core/tlb/soft_tlb.h"
 
 namespace paddock {
-
-// A completed simulated access. The generations are those of the frame, when the TLB was filled and
-// after the access; they differ if the frame was freed while the CPU could still reach it: a
-// violation of TLB coherence.
-struct AccessResult {
-  uint64_t value = 0;  // what was loaded, or stored
-  PhysAddr frame;      // the base frame that was accessed
-  uint32_t generation_at_fill = 0;
-  uint32_t generation_now = 0;
-};
 
 class VmSpace : public std::enable_shared_from_this<VmSpace> {
  public:

@@ -104,12 +104,12 @@ void TlbSystem::Wait(const CpuPin& pin, ShootdownTicket ticket) {
   // instead: its last acknowledger then wakes a CPU for nothing. It cannot be missed where it
   // counts: the mark is set before the look, the acknowledger completes before it looks at the
   // mark, all seq_cst.
-  if (ticket.batch->IsDone(ticket.sequence)) return;
+  if (ticket.IsDone()) return;
   ticket.batch->waited_for_.store(1, sync::seq_cst);
   // Batches of others end here meanwhile: what they retire must not pile up on a CPU that waits.
   const auto is_done = [&] {
     rcu_.Poll(pin);
-    return ticket.batch->IsDone(ticket.sequence);
+    return ticket.IsDone();
   };
   bus_.WaitUntil(pin, is_done, sync::kNoDeadline);
 }

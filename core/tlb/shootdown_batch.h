@@ -9,7 +9,7 @@
 //     batch.Acknowledge(from);  // once per target
 //   }
 //
-// Life: pooled -> filled (by the flusher's thread) -> in flight (nobody changes it) -> flushed (all
+// Life: pooled -> filled (by one flusher at a time) -> in flight (nobody changes it) -> flushed (all
 // acknowledged) -> in RCU, if it keeps frames -> frames released, pooled. A batch is not destroyed
 // before its TlbSystem, so a ticket can be looked at for ever.
 //
@@ -71,6 +71,7 @@ class ShootdownBatch final : public IpiRequest, private RcuHead {
  private:
   friend class TlbFlusher;
   friend class TlbSystem;
+  friend struct ShootdownTicket;
   template <typename T>
   friend class CpuPool;
 
@@ -94,7 +95,7 @@ class ShootdownBatch final : public IpiRequest, private RcuHead {
   bool IsDone(uint64_t sequence) const { return completed_.load(sync::seq_cst) >= sequence; }
 
   TlbSystem& system_;
-  // Set for one use by the flusher's thread, before anybody else sees the batch.
+  // Set for one use by the thread of the flusher that has it, before it is in flight.
   uint64_t tag_ = 0;
   uint64_t generation_ = 0;  // of the context, after this flush was counted; 0: it was not counted
   uint64_t sequence_ = 0;
@@ -114,10 +115,13 @@ class ShootdownBatch final : public IpiRequest, private RcuHead {
   VirtRange ranges_[kMaxRanges];
 };
 
-// One use of a batch, to wait for.
+// One use of a batch, to wait for. May be asked at any time, from any thread.
 struct ShootdownTicket {
   ShootdownBatch* batch = nullptr;
   uint64_t sequence = 0;
+
+  // Whether all have acknowledged.
+  bool IsDone() const { return batch->IsDone(sequence); }
 };
 
 }  // namespace paddock

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+
+#include "paddock/concurrency/check.h"
 
 namespace paddock {
 
@@ -26,16 +29,38 @@ void TlbFlusher::Name(FrameRun run) {
   if (names_frames() && run.pages != 0) batch().named_.Add(*pin_, system_->chunks_, run);
 }
 
+PendingFlush TlbFlusher::Detach() { return PendingFlush(std::exchange(batch_, nullptr)); }
+
+void TlbFlusher::Attach(PendingFlush&& pending) {
+  ShootdownBatch* const other = std::exchange(pending.batch_, nullptr);
+  if (other == nullptr) return;
+  PADDOCK_DCHECK(other->tag() == context_->tag(), "a pending flush of another space is attached");
+  if (batch_ == nullptr) {
+    batch_ = other;
+    return;
+  }
+  const uint32_t issued = batch_->issued_ + other->issued_;
+  if (other->full()) IssueAll();
+  for (const VirtRange range : other->ranges()) Issue(range);
+  batch_->issued_ = issued;
+  other->runs_.ForEach([this](FrameRun run) { Retire(run); });
+  other->named_.ForEach([this](FrameRun run) { Name(run); });
+  system_->Recycle(*pin_, *other);
+}
+
 void TlbFlusher::Dispatch() {
-  if (batch_ == nullptr) return;
-  ShootdownBatch& batch = *std::exchange(batch_, nullptr);
-  const std::optional<ShootdownTicket> ticket = system_->Dispatch(*pin_, *context_, batch);
+  const std::optional<ShootdownTicket> ticket = DispatchForLater();
   if (!ticket) return;
   if (tickets_.size() == tickets_.capacity()) {
-    const auto done = [](const ShootdownTicket& t) { return t.batch->IsDone(t.sequence); };
+    const auto done = [](const ShootdownTicket& t) { return t.IsDone(); };
     tickets_.erase(std::remove_if(tickets_.begin(), tickets_.end(), done), tickets_.end());
   }
   tickets_.push_back(*ticket);
+}
+
+std::optional<ShootdownTicket> TlbFlusher::DispatchForLater() {
+  if (batch_ == nullptr) return std::nullopt;
+  return system_->Dispatch(*pin_, *context_, *std::exchange(batch_, nullptr));
 }
 
 void TlbFlusher::Sync() {

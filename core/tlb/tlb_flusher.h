@@ -23,16 +23,41 @@
 #ifndef PADDOCK_CORE_TLB_TLB_FLUSHER_H_
 #define PADDOCK_CORE_TLB_TLB_FLUSHER_H_
 
+#include <optional>
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
 #include "paddock/arch/address.h"
+#include "paddock/concurrency/check.h"
 #include "paddock/concurrency/cpu.h"
 #include "paddock/core/frame/frame_table.h"
 #include "paddock/core/tlb/shootdown_batch.h"
 #include "paddock/core/tlb/tlb_system.h"
 
 namespace paddock {
+
+// What a flusher has collected and not sent out, on its way to another flusher of the same space,
+// maybe on another CPU. Until that one dispatches it, every CPU may use the old translations.
+class [[nodiscard]] PendingFlush {
+ public:
+  PendingFlush() = default;
+  PendingFlush(PendingFlush&& other) noexcept : batch_(std::exchange(other.batch_, nullptr)) {}
+  PendingFlush& operator=(PendingFlush&& other) noexcept {
+    std::swap(batch_, other.batch_);
+    return *this;
+  }
+  // It was attached to a flusher: what it owns would be lost.
+  ~PendingFlush() { PADDOCK_CHECK(batch_ == nullptr, "a pending flush is dropped"); }
+
+  bool empty() const { return batch_ == nullptr; }
+
+ private:
+  friend class TlbFlusher;
+
+  explicit PendingFlush(ShootdownBatch* batch) : batch_(batch) {}
+
+  ShootdownBatch* batch_ = nullptr;
+};
 
 class [[nodiscard]] TlbFlusher {
  public:
@@ -77,8 +102,17 @@ class [[nodiscard]] TlbFlusher {
   // Whether something was issued or retired since the last dispatch.
   bool pending() const { return batch_ != nullptr; }
 
+  // Takes out what is pending, without sending it, for a flusher of this space that is dispatched
+  // later. Flushes that nobody has to wait for become cheaper in large batches.
+  PendingFlush Detach();
+  // Makes what another flusher detached part of what is pending here. The threads have passed it on
+  // through a lock or the like.
+  void Attach(PendingFlush&& pending);
+
   // Sends out what is pending; nothing if nothing is. Never waits.
   void Dispatch();
+  // The same; a ticket if there is something to wait for, which Sync then does not wait for.
+  std::optional<ShootdownTicket> DispatchForLater();
 
   // Dispatches what is pending, then waits until every CPU has acknowledged all that this flusher
   // dispatched. Not for the grace period. Serves this CPU's mailbox meanwhile, so that two CPUs

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A fixture with a machine and this thread on CPU 0. When a test ends, everything must have come
-// home: frames in use as after creation, no claim in any slot, nobody waiting, nothing retired and
-// not reclaimed.
+// home: frames in use as after creation, no kernel area, no claim in any slot, nobody waiting,
+// nothing retired and not reclaimed.
 
 #ifndef PADDOCK_TESTS_SUPPORT_MACHINE_FIXTURE_H_
 #define PADDOCK_TESTS_SUPPORT_MACHINE_FIXTURE_H_
@@ -30,6 +30,7 @@ class MachineTest : public testing::Test {
   }
 
   void TearDown() override {
+    ExpectNoAreas();
     Settle();
     EXPECT_EQ(machine_->rcu().stats().retired, machine_->rcu().stats().reclaimed);
     EXPECT_EQ(frames().used_pages(), frames_at_start_);
@@ -51,11 +52,24 @@ class MachineTest : public testing::Test {
   const CpuPin& pin() const { return *pin_; }
   uint64_t frames_at_start() const { return frames_at_start_; }
 
-  // No space is active here any more, and everything retired is reclaimed. Other CPUs are idle.
+  // No space is active here any more, destroyed areas are flushed, and everything retired is
+  // reclaimed. Other CPUs are idle.
   void Settle() {
     machine_->DeactivateSpace(pin());
+    machine_->kernel().FlushDestroyedAreas(pin());
     machine_->bus().Poll(pin());
     machine_->rcu().Drain(pin());
+  }
+  // Every kernel area is gone, its addresses are free and nothing of it is mapped. Takes out the
+  // tables that areas left behind, empty.
+  void ExpectNoAreas() {
+    KernelSpace& kernel = machine_->kernel();
+    kernel.FlushDestroyedAreas(pin());
+    EXPECT_EQ(kernel.stats().areas, 0u);
+    EXPECT_EQ(kernel.stats().free_pages, kernel.layout().dynamic_window.size() / kPageSize);
+    auto window = Must(kernel.table().OpenCursorMut(pin(), WholeTables(kernel.layout()),
+                                                    {.intent = Intent::kNoMap}));
+    EXPECT_EQ(Must(window.Unmap(window.remaining())).pages, 0u);
   }
   // For tests that check the end of the machine: this thread is on no CPU afterwards.
   void Unpin() { pin_.reset(); }
@@ -81,6 +95,13 @@ class MachineTest : public testing::Test {
   }
 
  private:
+  static VirtRange WholeTables(const KernelLayout& layout) {
+    using Geo = Geometry<UserFormat>;
+    const uint64_t span = Geo::EntrySpan(Geo::kLevels);
+    const VirtRange window = layout.dynamic_window;
+    return {window.start.AlignDown(span), *window.end.CheckedAlignUp(span)};
+  }
+
   std::unique_ptr<Machine> machine_;
   std::optional<CpuPin> pin_;
   uint64_t frames_at_start_ = 0;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "paddock/core/space/simulated_access.h"
+
+#include "paddock/concurrency/rcu.h"
+#include "paddock/concurrency/sync.h"
+#include "paddock/core/space/configs.h"
+#include "paddock/core/space/machine.h"
+
+namespace paddock {
+namespace {
+
+bool Allows(const TlbEntry& entry, Access access, Privilege privilege) {
+  PageFlags needed = FlagsNeeded(access, privilege);
+  // The first write through a clean entry walks again, to set the dirty bit in the table.
+  if (access == Access::kWrite) needed = needed | PageFlags::kDirty;
+  return HasAll(entry.property.flags, needed);
+}
+
+// A huge page enters the TLB in base pages, as on processors that break them up: each then has the
+// generation of its own frame to be checked against.
+TlbEntry BasePageEntry(const FrameTable& frames, VirtAddr va, const Translation& found) {
+  TlbEntry entry;
+  entry.page = va.AlignDown(kPageSize);
+  entry.bytes = kPageSize;
+  entry.frame = found.address.AlignDown(kPageSize);
+  entry.property = found.item.property;
+  if (frames.Contains(entry.frame)) {
+    // order: relaxed; the caller's section keeps a frame that is owned, and with it its generation,
+    // as it is.
+    entry.frame_generation = frames.slot(entry.frame).generation.load(sync::relaxed);
+  }
+  return entry;
+}
+
+}  // namespace
+
+TlbFill TranslateAccess(Machine& machine, const CpuPin& pin, TranslationRoot root, VirtAddr va,
+                        Access access, Privilege privilege) {
+  SoftTlb& tlb = machine.tlb().soft_tlb(pin);
+  if (const std::optional<TlbEntry> hit = tlb.Lookup(root.tag, va);
+      hit && Allows(*hit, access, privilege)) {
+    return {WalkFault::kNone, *hit};
+  }
+  RcuReadGuard section(machine.rcu(), pin);
+  const HardwareWalkResult walk =
+      HardwareWalk<UserFormat>(machine.frames(), root.table, section, va, access, privilege);
+  if (walk.fault != WalkFault::kNone) return {walk.fault, {}};
+  const TlbEntry entry = BasePageEntry(machine.frames(), va, walk.translation);
+  tlb.Insert(root.tag, entry);
+  return {WalkFault::kNone, entry};
+}
+
+AccessResult CompleteAccess(FrameTable& frames, const TlbEntry& entry, VirtAddr va,
+                            std::optional<uint64_t> store) {
+  auto* word = reinterpret_cast<uint64_t*>(frames.Data(entry.frame) + va.value() % kPageSize);
+  AccessResult result;
+  result.frame = entry.frame;
+  result.generation_at_fill = entry.frame_generation;
+  // order: relaxed, both; the memory is shared as its users agree, and promises nothing by itself.
+  if (store) {
+    sync::AtomicRef<uint64_t>(*word).store(*store, sync::relaxed);
+    result.value = *store;
+  } else {
+    result.value = sync::AtomicRef<uint64_t>(*word).load(sync::relaxed);
+  }
+  // order: acquire, so that the look follows the access; it pairs with the bump when a frame is
+  // freed.
+  result.generation_now = frames.slot(entry.frame).generation.load(sync::acquire);
+  return result;
+}
+
+}  // namespace paddock
