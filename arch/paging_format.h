@@ -35,6 +35,9 @@ namespace paddock {
 // A page-table entry as it lies in memory.
 using Pte = uint64_t;
 
+// A node is an array of entries, and entries are accessed whole.
+static_assert(sizeof(Pte) % alignof(Pte) == 0 && kPageSize % sizeof(Pte) == 0);
+
 // Absent in every format. Other values may be absent too: `Kind` decides.
 inline constexpr Pte kAbsentPte = 0;
 
@@ -204,6 +207,12 @@ struct Geometry {
     }
     return shifts;
   }();
+  static constexpr bool kNodesFitOneFrame = [] {
+    for (int level = 1; level <= F::kLevels; ++level) {
+      if ((uint64_t{1} << F::IndexBits(level)) > kPageSize / sizeof(Pte)) return false;
+    }
+    return true;
+  }();
   static constexpr bool kGranulesFitLockWord = [] {
     for (int level = 1; level <= F::kLevels; ++level) {
       if ((uint64_t{1} << F::IndexBits(level)) > 64 * uint64_t{F::kEntriesPerGranule}) return false;
@@ -217,6 +226,7 @@ struct Geometry {
   static_assert(F::IsLeafLevel(1));
   static_assert(F::kEntriesPerGranule >= 1 &&
                 (F::kEntriesPerGranule & (F::kEntriesPerGranule - 1)) == 0);
+  static_assert(kNodesFitOneFrame);
   static_assert(kGranulesFitLockWord);
 };
 

@@ -209,6 +209,8 @@ static_assert(PagingFormat<Format4> && PagingFormat<Format5>);
 static_assert(Format4::kAddressBits == 48 && Format5::kAddressBits == 57);
 static_assert(Geometry<Format4>::EntrySpan(2) == 2u << 20 &&
               Geometry<Format4>::EntrySpan(3) == 1u << 30);
+static_assert(Geometry<Format4>::Entries(1) * sizeof(Pte) == kPageSize &&
+              Geometry<Format5>::Entries(5) * sizeof(Pte) == kPageSize);
 static_assert(Geometry<Format4>::Entries(4) == 512 && Geometry<Format4>::GranuleCount(4) == 64);
 static_assert(Geometry<Format4>::IsCanonical(VirtAddr(0x0000'7fff'ffff'ffff)));
 static_assert(!Geometry<Format4>::IsCanonical(VirtAddr(0x0000'8000'0000'0000)));

@@ -10,33 +10,10 @@
 #include <cstdint>
 
 #include "paddock/arch/page_property.h"
+#include "paddock/core/page_table/access.h"
 #include "paddock/core/page_table/page_table.h"
 
 namespace paddock {
-
-enum class Access : uint8_t { kRead, kWrite, kExecute };
-
-constexpr PageFlags FlagsNeeded(Access access) {
-  switch (access) {
-    case Access::kRead:
-      return PageFlags::kRead;
-    case Access::kWrite:
-      return PageFlags::kWrite;
-    case Access::kExecute:
-      return PageFlags::kExecute;
-  }
-  return PageFlags::kNone;
-}
-
-// Who makes the access. User code needs PageFlags::kUser, the kernel does not.
-enum class Privilege : uint8_t { kUser, kKernel };
-
-constexpr PageFlags FlagsNeeded(Access access, Privilege privilege) {
-  const PageFlags needed = FlagsNeeded(access);
-  return privilege == Privilege::kUser ? needed | PageFlags::kUser : needed;
-}
-
-enum class WalkFault : uint8_t { kNone, kNotPresent, kPermission };
 
 struct HardwareWalkResult {
   WalkFault fault = WalkFault::kNone;

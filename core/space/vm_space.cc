@@ -2,24 +2,49 @@
 
 #include "paddock/core/space/vm_space.h"
 
+#include <memory>
+#include <utility>
+
 #include "absl/strings/str_format.h"
+#include "paddock/concurrency/check.h"
+#include "paddock/concurrency/sync.h"
+#include "paddock/core/page_table/hardware_walk.h"
+#include "paddock/core/space/view_ledger.h"
+#include "paddock/core/spec/abstract_table.h"
+#include "paddock/core/spec/mem_view.h"
 
 namespace paddock {
 namespace {
 
-// How often one access may fault, its handler saying each time that it has mapped the page.
-constexpr int kMaxFaultsPerAccess = 64;
+// The view of a space is one of addresses: each stands for itself. What it translates to is the
+// table's business and may change under a reader, which then sees the new page, or faults.
+std::unique_ptr<ViewLedger> NewLedger(const VmSpaceOptions& options) {
+  if (options.views == ViewDiscipline::kOff) return nullptr;
+  AbstractTable user;
+  user.Map(VirtRange{VirtAddr(0), kUserEnd}, PhysAddr(0), PageProperty{});
+  return std::make_unique<ViewLedger>(MemView(std::move(user)), options.readers);
+}
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<VmSpace>> VmSpace::Create(Machine& machine, const CpuPin& pin) {
+absl::StatusOr<std::shared_ptr<VmSpace>> VmSpace::Create(Machine& machine, const CpuPin& pin,
+                                                         const VmSpaceOptions& options) {
   auto table = PageTable<UserPtConfig>::Create(machine.page_tables(), pin);
   if (!table.ok()) return table.status();
   for (uint64_t i = KernelPtConfig::kTopLevelFirst; i <= KernelPtConfig::kTopLevelLast; ++i) {
     (*table)->ShareTopLevelEntry(i, machine.kernel_table().TopLevelEntry(i));
   }
-  return std::shared_ptr<VmSpace>(new VmSpace(machine, *std::move(table)));
+  return std::shared_ptr<VmSpace>(new VmSpace(machine, *std::move(table), options));
 }
+
+VmSpace::VmSpace(Machine& machine, std::unique_ptr<PageTable<UserPtConfig>> table,
+                 const VmSpaceOptions& options)
+    : machine_(machine),
+      table_(std::move(table)),
+      view_ledger_(NewLedger(options)),
+      view_registry_(view_ledger_.get()) {}
+
+VmSpace::~VmSpace() = default;
 
 absl::Status VmSpace::CheckAccess(const CpuPin& pin, VirtAddr va) const {
   if (!va.IsAligned(sizeof(uint64_t))) {
@@ -30,20 +55,23 @@ absl::Status VmSpace::CheckAccess(const CpuPin& pin, VirtAddr va) const {
     return absl::OutOfRangeError(absl::StrFormat("%#x is not a user address, which end at %#x",
                                                  va.value(), kUserEnd.value()));
   }
-  if (!IsActiveOn(pin)) {
-    return absl::PermissionDeniedError(
-        absl::StrFormat("the space is not active on CPU %d", pin.cpu().value));
-  }
-  return absl::OkStatus();
+  return CheckActive(pin);
 }
 
-absl::Status VmSpace::Fault(const CpuPin& pin, VirtAddr va, Access access, WalkFault fault) {
+absl::Status VmSpace::CheckActive(const CpuPin& pin) const {
+  if (IsActiveOn(pin)) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrFormat("the space is not active on CPU %d", pin.cpu().value));
+}
+
+absl::Status VmSpace::Resolve(const CpuPin& pin, VirtAddr va, Access access, WalkFault fault) {
+  if (absl::Status status = CheckActive(pin); !status.ok()) return status;
   if (fault_handler_) {
     // The handler may make another space active here, and with it let go of the last owner of this
     // one.
     const std::shared_ptr<VmSpace> self = shared_from_this();
     if (absl::Status status = fault_handler_(*this, pin, va, access); !status.ok()) return status;
-    return CheckAccess(pin, va);
+    return CheckActive(pin);
   }
   if (fault == WalkFault::kNotPresent) {
     return absl::NotFoundError(absl::StrFormat("nothing is mapped at %#x", va.value()));
@@ -54,14 +82,26 @@ absl::Status VmSpace::Fault(const CpuPin& pin, VirtAddr va, Access access, WalkF
 
 absl::StatusOr<TlbEntry> VmSpace::Translate(const CpuPin& pin, VirtAddr va, Access access) {
   for (int faults = 0; faults < kMaxFaultsPerAccess; ++faults) {
-    const TlbFill filled =
-        TranslateAccess(machine_, pin, {root(), tlb_context().tag()}, va, access, Privilege::kUser);
+    const TlbFill filled = TryTranslate(pin, va, access);
     if (filled.fault == WalkFault::kNone) return filled.entry;
-    if (absl::Status status = Fault(pin, va, access, filled.fault); !status.ok()) return status;
+    if (absl::Status status = Resolve(pin, va, access, filled.fault); !status.ok()) return status;
   }
-  return absl::AbortedError(
-      absl::StrFormat("the access at %#x faulted %d times although its handler reported success",
-                      va.value(), kMaxFaultsPerAccess));
+  return FaultsWithoutEnd(va);
+}
+
+UserLookup VmSpace::Lookup(const CpuPin& pin, VirtAddr va, Access access) {
+  UserLookup found;
+  // Resolve says so, then.
+  if (!IsActiveOn(pin)) return found;
+  const TlbFill filled = TryTranslate(pin, va, access);
+  found.fault = filled.fault;
+  if (filled.fault != WalkFault::kNone) return found;
+  // order: acquire, as for an access through Load.
+  PADDOCK_DCHECK(machine_.frames().slot(filled.entry.frame).generation.load(sync::acquire) ==
+                     filled.entry.frame_generation,
+                 "a TLB holds a frame that was freed");
+  found.data = machine_.frames().Data(filled.entry.frame) + va.value() % kPageSize;
+  return found;
 }
 
 absl::StatusOr<AccessResult> VmSpace::Load(const CpuPin& pin, VirtAddr va) {

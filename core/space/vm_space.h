@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An address space of user code: a page table whose lower half is its own and whose upper half is
-// the kernel's, the set of CPUs that use it, and simulated accesses through their TLBs.
+// the kernel's, the set of CPUs that use it, simulated accesses through their TLBs, and readers and
+// writers of its memory.
 //
 //   absl::StatusOr<std::shared_ptr<VmSpace>> space = VmSpace::Create(machine, pin);
 //   {
@@ -10,6 +11,7 @@
 //   }
 //   (*space)->Activate(pin);
 //   absl::StatusOr<AccessResult> loaded = (*space)->Load(pin, va);
+//   absl::StatusOr<VmReader<Fallible>> reader = (*space)->Reader(pin, va, bytes);
 //
 // Thread safety: every function from any pinned thread. A space stays alive while it is active
 // anywhere. Cost: see PageTable; switching spaces is two updates of a CPU set.
@@ -21,21 +23,57 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "paddock/arch/address.h"
-#include "paddock/core/page_table/hardware_walk.h"
+#include "paddock/core/io/user_memory.h"
+#include "paddock/core/io/vm_reader.h"
+#include "paddock/core/io/vm_writer.h"
+#include "paddock/core/page_table/access.h"
+#include "paddock/core/page_table/cursor_contracts.h"
 #include "paddock/core/page_table/page_table.h"
 #include "paddock/core/space/configs.h"
 #include "paddock/core/space/machine.h"
 #include "paddock/core/space/simulated_access.h"
+#include "paddock/core/spec/view_owner.h"
 #include "paddock/core/tlb/soft_tlb.h"
 
 namespace paddock {
 
-class VmSpace : public std::enable_shared_from_this<VmSpace> {
+class ViewLedger;
+
+// Whether readers and writers of a space keep the memory-view discipline (view_ledger.h): a writer
+// overlaps nobody, readers overlap each other only where that is allowed.
+enum class ViewDiscipline : uint8_t {
+  kOff,      // the users agree among themselves who reads and writes what
+  kEnforce,  // a reader or writer that would break it is refused
+};
+
+struct VmSpaceOptions {
+  // Checked builds enforce it unless told otherwise.
+  ViewDiscipline views = kContractsChecked ? ViewDiscipline::kEnforce : ViewDiscipline::kOff;
+  ReaderSharing readers = ReaderSharing::kShared;
+};
+
+// A reader and a writer of the same range, registered as one view, which ends with this object.
+class [[nodiscard]] UserReaderWriter {
+ public:
+  UserReaderWriter(UserView view, VmReader<Fallible> reader, VmWriter<Fallible> writer)
+      : view_(std::move(view)), reader_(std::move(reader)), writer_(std::move(writer)) {}
+
+  VmReader<Fallible>& reader() ABSL_ATTRIBUTE_LIFETIME_BOUND { return reader_; }
+  VmWriter<Fallible>& writer() ABSL_ATTRIBUTE_LIFETIME_BOUND { return writer_; }
+
+ private:
+  UserView view_;
+  VmReader<Fallible> reader_;
+  VmWriter<Fallible> writer_;
+};
+
+class VmSpace final : public std::enable_shared_from_this<VmSpace>, private UserMemory {
  public:
   using Cursor = paddock::Cursor<UserPtConfig>;
   using CursorMut = paddock::CursorMut<UserPtConfig>;
@@ -43,7 +81,10 @@ class VmSpace : public std::enable_shared_from_this<VmSpace> {
   using FaultHandler = std::function<absl::Status(VmSpace&, const CpuPin&, VirtAddr, Access)>;
 
   // RESOURCE_EXHAUSTED: no frame for the root.
-  static absl::StatusOr<std::shared_ptr<VmSpace>> Create(Machine& machine, const CpuPin& pin);
+  static absl::StatusOr<std::shared_ptr<VmSpace>> Create(Machine& machine, const CpuPin& pin,
+                                                         const VmSpaceOptions& options = {});
+  // No reader or writer may be left (checked, if the discipline is enforced).
+  ~VmSpace();
   VmSpace(const VmSpace&) = delete;
   VmSpace& operator=(const VmSpace&) = delete;
 
@@ -82,23 +123,56 @@ class VmSpace : public std::enable_shared_from_this<VmSpace> {
   absl::StatusOr<AccessResult> Load(const CpuPin& pin, VirtAddr va);
   absl::StatusOr<AccessResult> Store(const CpuPin& pin, VirtAddr va, uint64_t value);
 
+  // Readers and writers of the `bytes` from `va` on, for the thread of `pin`, which all outlive them.
+  // PERMISSION_DENIED: the space is not active on this CPU, or not all of the range are user
+  // addresses (those of an empty range lie in front of it). FAILED_PRECONDITION: the discipline is
+  // enforced, and the range overlaps a reader or writer that it must not overlap. A ReaderWriter
+  // counts as a writer. Each access looks again whether the space is active; faults are handled as
+  // those of Load and Store. After the reader(), writer() and reader_writer() of the seeds (000).
+  absl::StatusOr<VmReader<Fallible>> Reader(const CpuPin& pin ABSL_ATTRIBUTE_LIFETIME_BOUND,
+                                            VirtAddr va,
+                                            uint64_t bytes) ABSL_ATTRIBUTE_LIFETIME_BOUND;
+  absl::StatusOr<VmWriter<Fallible>> Writer(const CpuPin& pin ABSL_ATTRIBUTE_LIFETIME_BOUND,
+                                            VirtAddr va,
+                                            uint64_t bytes) ABSL_ATTRIBUTE_LIFETIME_BOUND;
+  absl::StatusOr<UserReaderWriter> ReaderWriter(const CpuPin& pin ABSL_ATTRIBUTE_LIFETIME_BOUND,
+                                                VirtAddr va,
+                                                uint64_t bytes) ABSL_ATTRIBUTE_LIFETIME_BOUND;
+  // Who is asked when a reader or writer is created, instead of the space's own ledger, if it has
+  // one; null: nobody. Set before the space is used by more than one thread; outlives the readers
+  // and writers.
+  void SetViewRegistry(ViewRegistry* registry) { view_registry_ = registry; }
+
   Machine& machine() { return machine_; }
   PageTable<UserPtConfig>& table() { return *table_; }
   TlbContext& tlb_context() { return table_->tlb_context(); }
   PhysAddr root() const { return table_->root(); }
 
  private:
-  VmSpace(Machine& machine, std::unique_ptr<PageTable<UserPtConfig>> table)
-      : machine_(machine), table_(std::move(table)) {}
+  VmSpace(Machine& machine, std::unique_ptr<PageTable<UserPtConfig>> table,
+          const VmSpaceOptions& options);
 
   absl::Status CheckAccess(const CpuPin& pin, VirtAddr va) const;
-  // The TLB entry that allows `access` at `va`, filled if need be.
+  absl::Status CheckActive(const CpuPin& pin) const;
+  // The TLB entry that allows `access` at `va`, filled if need be. No interrupt point.
+  TlbFill TryTranslate(const CpuPin& pin, VirtAddr va, Access access) {
+    return TranslateAccess(machine_, pin, {root(), tlb_context().tag()}, va, access,
+                           Privilege::kUser);
+  }
+  // The same, with the faults resolved.
   absl::StatusOr<TlbEntry> Translate(const CpuPin& pin, VirtAddr va, Access access);
-  absl::Status Fault(const CpuPin& pin, VirtAddr va, Access access, WalkFault fault);
+
+  UserLookup Lookup(const CpuPin& pin, VirtAddr va, Access access) override;
+  absl::Status Resolve(const CpuPin& pin, VirtAddr va, Access access, WalkFault fault) override;
+  // The range, if it can be read and written here and now.
+  absl::StatusOr<VirtRange> CheckView(const CpuPin& pin, VirtAddr va, uint64_t bytes) const;
+  absl::StatusOr<UserView> BeginView(VirtRange range, ViewKind kind) const;
 
   Machine& machine_;
   const std::unique_ptr<PageTable<UserPtConfig>> table_;
   FaultHandler fault_handler_;
+  const std::unique_ptr<ViewLedger> view_ledger_;  // null: the discipline is off
+  ViewRegistry* view_registry_;                    // null: nobody is asked
 };
 
 }  // namespace paddock

@@ -60,9 +60,12 @@ bool IsUnprefixed(const Include& include) {
   return include.quoted && (bare || LayerOf(include.name).has_value());
 }
 
-void CheckExampleInclude(const SourceFile& file, const Include& include, size_t layer,
-                         Findings& findings) {
-  if (layer < kFirstHarnessLayer) return;
+// Examples share headers among themselves, and the tests of an example use what tests use.
+void CheckExampleInclude(const SourceFile& file, const Include& include,
+                         std::optional<size_t> layer, Findings& findings) {
+  if (!layer || *layer < kFirstHarnessLayer) return;
+  const bool is_test = file.path.ends_with("_test.cc");
+  if (is_test && include.name.starts_with("paddock/tests/support/")) return;
   Add(file, include.line, "an example includes " + include.name + ", which is not a public header",
       findings);
 }
@@ -100,11 +103,13 @@ Findings CheckLayers(const SourceFile& file) {
       Add(file, include.line, include.name + " must be included as \"paddock/<path>\"", findings);
     }
     if (!include.name.starts_with(kPrefix)) continue;
-    const std::optional<size_t> other = LayerOf(include.name.substr(kPrefix.size()));
-    if (!other) {
+    const std::string name = include.name.substr(kPrefix.size());
+    const std::optional<size_t> other = LayerOf(name);
+    const bool is_example = file.path.starts_with("examples/");
+    if (!other && !(is_example && name.starts_with("examples/"))) {
       Add(file, include.line, include.name + " is in no layer", findings);
-    } else if (file.path.starts_with("examples/")) {
-      CheckExampleInclude(file, include, *other, findings);
+    } else if (is_example) {
+      CheckExampleInclude(file, include, other, findings);
     } else if (!own) {
       Add(file, include.line, "this file is in no layer", findings);
     } else if (*other > *own) {

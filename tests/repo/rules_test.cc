@@ -46,6 +46,23 @@ TEST(LayerRule, ExamplesUsePublicHeadersOnly) {
               ElementsAre(HasSubstr("not a public header")));
 }
 
+TEST(LayerRule, ExamplesIncludeEachOtherAndNobodyIncludesThem) {
+  constexpr std::string_view kText = "#include \"paddock/examples/a.h\"\n";
+  EXPECT_THAT(CheckLayers(MakeSource("examples/a.cc", kText)), IsEmpty());
+  EXPECT_THAT(CheckLayers(MakeSource("tests/core/a.cc", kText)),
+              ElementsAre(HasSubstr("no layer")));
+}
+
+TEST(LayerRule, TestsOfExamplesUseWhatTestsUse) {
+  constexpr std::string_view kText = "#include \"paddock/tests/support/config_conformance.h\"\n";
+  EXPECT_THAT(CheckLayers(MakeSource("examples/a_test.cc", kText)), IsEmpty());
+  EXPECT_THAT(CheckLayers(MakeSource("examples/a.cc", kText)),
+              ElementsAre(HasSubstr("not a public header")));
+  EXPECT_THAT(
+      CheckLayers(MakeSource("examples/a_test.cc", "#include \"paddock/tests/core/a.h\"\n")),
+      ElementsAre(HasSubstr("not a public header")));
+}
+
 TEST(LayerRule, RefusesOurHeadersWithoutThePrefix) {
   EXPECT_THAT(CheckLayers(MakeSource("core/tlb/a.cc", "#include \"core/tlb/soft_tlb.h\"\n")),
               ElementsAre(HasSubstr("paddock/<path>")));

@@ -74,7 +74,9 @@ class MachineTest : public testing::Test {
   // For tests that check the end of the machine: this thread is on no CPU afterwards.
   void Unpin() { pin_.reset(); }
 
-  std::shared_ptr<VmSpace> NewSpace() { return Must(VmSpace::Create(machine(), pin())); }
+  std::shared_ptr<VmSpace> NewSpace(const VmSpaceOptions& options = {}) {
+    return Must(VmSpace::Create(machine(), pin(), options));
+  }
   UFrame NewFrame() { return Must(frames().Allocate(Untyped{}, Zeroing::kZero)); }
 
   static VirtRange Page(uint64_t number) {
