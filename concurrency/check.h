@@ -17,9 +17,14 @@
 
 namespace paddock::internal {
 
+// Told first, if anything linked in defines it: the model backend does, and does not return.
+[[gnu::weak]] void OnCheckFailure(const char* file, int line, const char* condition,
+                                  std::string_view message);
+
 [[noreturn, gnu::cold, gnu::noinline]] inline void PrintAndAbort(const char* file, int line,
                                                                  const char* condition,
                                                                  std::string_view message) {
+  if (OnCheckFailure != nullptr) OnCheckFailure(file, line, condition, message);
   std::fprintf(stderr, "%s:%d: check failed: %s: %.*s\n", file, line, condition,
                static_cast<int>(message.size()), message.data());
   std::fflush(stderr);

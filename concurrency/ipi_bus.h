@@ -90,7 +90,7 @@ class IpiBus final : public CpuObserver {
   bool WaitUntil(const CpuPin& pin, Pred done, uint64_t deadline_ns) {
     Mailbox& box = mailboxes_.Get(pin);
     CheckMayWait(box);
-    for (uint32_t attempt = 0; attempt < kSpins + kYields; ++attempt) {
+    for (int attempt = 0; attempt < sync::SpinRounds(kSpins + kYields); ++attempt) {
       Poll(pin);
       if (done()) return true;
       if (attempt < kSpins) {
@@ -119,8 +119,8 @@ class IpiBus final : public CpuObserver {
   void OnIdle(const CpuPin& pin) override;
 
  private:
-  static constexpr uint32_t kSpins = 50;
-  static constexpr uint32_t kYields = 4;
+  static constexpr int kSpins = 50;
+  static constexpr int kYields = 4;
 
   struct Mailbox {
     // Whether `queue` holds anything: what Poll looks at. Written under `lock`.

@@ -4,7 +4,8 @@
 namespace paddock {
 
 void SpinLock::LockSlow() {
-  constexpr int kAttempts = 12;  // about 5 us: seven pauses that double, then yields
+  // About 5 us: seven pauses that double, then yields.
+  constexpr int kAttempts = sync::SpinRounds(12);
   sync::Backoff backoff;
   for (int i = 0; i < kAttempts; ++i) {
     backoff.Pause();

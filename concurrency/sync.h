@@ -17,6 +17,7 @@
 //   AtomicRef<T>   the same operations on an object in plain memory (page-table entries)
 //   Plain<T>       data protected by something else (a lock, an owner); a model checks for races
 //   CpuRelax(), YieldThread(), Backoff, Spin(predicate)   short waits
+//   SpinRounds(n)  how many of n attempts to make before sleeping
 //   WaitOnWord(word, expected, deadline_ns), WakeOne(word), WakeAll(word)   parking on a word
 //   Parker         parks one thread; a sticky token makes it immune to lost wake-ups
 //   Thread         joins in its destructor

@@ -120,6 +120,10 @@ void YieldThread();
 // Nanoseconds on CLOCK_MONOTONIC. About 20 ns.
 uint64_t NowNs();
 
+// How many of `rounds` attempts a bounded spin makes before it sleeps: all of them. A model makes
+// none, and so comes to the sleep, where the interleavings are that matter.
+constexpr int SpinRounds(int rounds) { return rounds; }
+
 // Pauses between attempts: 1, 2, 4 ... 64 relaxations, then one yield for each attempt.
 class Backoff {
  public:

@@ -42,7 +42,7 @@ GranuleClaimer::Outcome GranuleClaimer::AwaitFirst(MetaSlot& slot, uint64_t bit,
 }
 
 bool GranuleClaimer::SpinFor(MetaSlot& slot, uint64_t bit) {
-  for (int round = 0; round < kSpinRounds + kYieldRounds; ++round) {
+  for (int round = 0; round < sync::SpinRounds(kSpinRounds + kYieldRounds); ++round) {
     if (TakeGranules(slot, bit) != 0) return true;
     // The holder may be waiting for this CPU to acknowledge a flush.
     env_.bus().Poll(pin_);

@@ -97,7 +97,7 @@ TEST_F(MemoryViews, ReadersShareUnlessTheSpaceSaysNo) {
 TEST_F(MemoryViews, WhatIsDestroyedOrMovedIsGivenBackOnce) {
   std::optional<VmWriter<Fallible>> writer(Must(Writer(0, 0x1000)));
   {
-    VmWriter<Fallible> moved = *std::move(writer);
+    VmWriter<Fallible> moved = std::move(*writer);
     writer.reset();
     EXPECT_FALSE(Reader(0, 8).ok()) << "the view has moved";
   }

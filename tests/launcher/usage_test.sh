@@ -11,7 +11,7 @@ expect 0 "usage: ./paddock COMMAND" ./paddock test --help
 expect 0 "usage: ./paddock COMMAND" ./paddock tsan -h
 expect 2 "no command given" ./paddock
 expect 2 "no command 'frobnicate'" ./paddock frobnicate
-expect 2 "Commands: stress, test, tsan, bench, doctor, help" ./paddock frobnicate
+expect 2 "Commands: stress, test, tsan, explore, bench, doctor, help" ./paddock frobnicate
 expect 2 "doctor takes no flags" ./paddock doctor --all
 expect 2 "PADDOCK_TSAN_SECONDS" env PADDOCK_TSAN_SECONDS=soon ./paddock tsan
 expect 2 "./paddock test --config=NAME" ./paddock tsan --config=asan

@@ -6,16 +6,15 @@
 //   ... clone an item of the frames `run` ...
 //   EXPECT_TRUE(IsOk(FrameBooks(frames).CheckCounted(before, run, 1)));
 //
-// Thread safety: a value, taken while nothing changes. Cost: 64 bytes per frame in use.
+// Thread safety: a value, taken while nothing changes. Cost: 72 bytes per frame in use.
 
 #ifndef PADDOCK_TESTS_SUPPORT_FRAME_BOOKS_H_
 #define PADDOCK_TESTS_SUPPORT_FRAME_BOOKS_H_
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <cstring>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,8 +28,9 @@ namespace paddock {
 class FrameBooks {
  public:
   explicit FrameBooks(FrameTable& frames) {
+    entries_.reserve(frames.used_pages());
     frames.ForEachInUse([this](PhysAddr frame, const MetaSlot& slot) {
-      entries_.push_back({frame, slot.ref_count.load(sync::seq_cst), Rest(slot)});
+      std::memcpy(&entries_.emplace_back(Entry{frame, {}}).slot, &slot, sizeof(MetaSlot));
     });
   }
 
@@ -42,15 +42,15 @@ class FrameBooks {
                                                  entries_.size(), before.entries_.size()));
     }
     for (size_t i = 0; i < entries_.size(); ++i) {
-      const Entry& was = before.entries_[i];
+      Entry expected = before.entries_[i];
       const Entry& now = entries_[i];
       const bool inside = now.frame.value() - counted.start.value() < counted.pages * kPageSize;
-      const uint32_t expected = was.count + static_cast<uint32_t>(inside ? by : 0);
-      if (now.frame == was.frame && now.count == expected && now.rest == was.rest) continue;
+      if (inside) expected.slot[kCount] += static_cast<uint32_t>(by);
+      if (now == expected) continue;
       return absl::InternalError(absl::StrFormat(
-          "frame %#x with %u references became %#x with %u, where %u were expected%s",
-          was.frame.value(), was.count, now.frame.value(), now.count, expected,
-          now.rest == was.rest ? "" : "; its slot says something else"));
+          "frame %#x should have %u references, and %#x has %u%s", expected.frame.value(),
+          expected.slot[kCount], now.frame.value(), now.slot[kCount],
+          now.slot[kCount] == expected.slot[kCount] ? "; its slot says something else" : ""));
     }
     return absl::OkStatus();
   }
@@ -59,23 +59,15 @@ class FrameBooks {
   }
 
  private:
-  using Words = std::array<uint64_t, 6>;
+  // Which word of a slot is the count.
+  static constexpr size_t kCount = offsetof(MetaSlot, ref_count) / sizeof(uint32_t);
+
   struct Entry {
     PhysAddr frame;
-    uint32_t count;
-    Words rest;
-  };
+    std::array<uint32_t, sizeof(MetaSlot) / sizeof(uint32_t)> slot;
 
-  // Everything in the slot but the count.
-  static Words Rest(const MetaSlot& slot) {
-    return {reinterpret_cast<uintptr_t>(slot.kind.load(sync::seq_cst)),
-            uint64_t{slot.level.load(sync::seq_cst)} << 16 |
-                uint64_t{slot.stray.load(sync::seq_cst)} << 8 | slot.flags.load(sync::seq_cst),
-            slot.occupancy.load(sync::seq_cst),
-            slot.identity.load(sync::seq_cst),
-            slot.generation.load(sync::seq_cst),
-            std::bit_cast<uint64_t>(slot.payload)};
-  }
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
 
   std::vector<Entry> entries_;
 };

@@ -36,9 +36,11 @@ inline void ExpectNoClaims(FrameTable& frames) {
   for (uint64_t i = 0; i < frames.total_pages(); ++i) {
     const PhysAddr frame = base.Plus(i * kPageSize);
     const MetaSlot& slot = frames.slot(frame);
-    ASSERT_EQ(slot.lock.load(sync::seq_cst), 0u) << "claims on frame " << std::hex << frame.value();
-    ASSERT_EQ(slot.waiters.load(sync::seq_cst), 0u)
-        << "waiters on frame " << std::hex << frame.value();
+    const uint64_t claims = slot.lock.load(sync::seq_cst);
+    const uint64_t waiters = slot.waiters.load(sync::seq_cst);
+    ASSERT_TRUE(claims == 0 && waiters == 0)
+        << "frame " << std::hex << frame.value() << " has claims " << claims << " and waiters "
+        << waiters;
   }
 }
 

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reference counts and the allocator.
+
+#include <array>
+
+#include "paddock/concurrency/sync.h"
+#include "paddock/core/frame/any_frame.h"
+#include "paddock/stress/explore/scenarios.h"
+#include "paddock/stress/explore/small_world.h"
+
+namespace paddock::explore {
+namespace {
+
+// Each owner writes to the frame and lets it go: the last one's release must be ordered after all.
+void OwnersLetGo() {
+  SmallWorld world;
+  UFrame frame = world.NewFrame();
+  UFrame second = Must(frame.Clone());
+  auto* const words = reinterpret_cast<uint64_t*>(frame.Data());
+  std::array<UFrame, 2> owners = {std::move(frame), std::move(second)};
+  const auto use_and_drop = [&](uint32_t me) {
+    return [&, me](const CpuPin&) {
+      sync::AtomicRef<uint64_t>(words[me]).store(1, sync::relaxed);
+      owners[me] = UFrame();
+    };
+  };
+  world.Run({use_and_drop(0), use_and_drop(1)});
+}
+
+// One owner lets go while somebody without a reference tries to become another.
+void TakingWhatIsBeingDropped() {
+  SmallWorld world;
+  UFrame frame = world.NewFrame();
+  const PhysAddr address = frame.start();
+  world.Run({[&](const CpuPin&) { frame = UFrame(); },
+             [&](const CpuPin&) {
+               const absl::StatusOr<AnyFrame> found = world.frames().FromInUse(address);
+               model::Reach(found.ok() ? "became an owner" : "came too late");
+             }});
+}
+
+// Two CPUs allocate and free: nobody gets what another has, and nothing is lost.
+void AllocateOnTwoCpus() {
+  SmallWorld world;
+  std::array<PhysAddr, 4> got;
+  const auto work = [&](uint32_t me) {
+    return [&, me](const CpuPin&) {
+      UFrame kept = world.NewFrame();
+      const UFrame other = world.NewFrame();
+      got[2 * me] = kept.start();
+      got[2 * me + 1] = other.start();
+      auto* const word = reinterpret_cast<uint64_t*>(kept.Data());
+      sync::AtomicRef<uint64_t>(*word).store(me, sync::relaxed);
+      kept = UFrame();
+    };
+  };
+  world.Run({work(0), work(1)});
+  model::Reach(got[0] == got[2] || got[0] == got[3] || got[1] == got[2] || got[1] == got[3]
+                   ? "a frame changed hands"
+                   : "everybody had frames of their own");
+}
+
+// Frames allocated on one CPU and freed on the other, through the shared lists.
+void FreeOnAnotherCpu() {
+  SmallWorld world;
+  constexpr uint32_t kMany = 6;  // more than both magazines of a CPU hold
+  sync::Atomic<uint32_t> ready(0);
+  std::array<UFrame, kMany> frames;
+  world.Run({[&](const CpuPin&) {
+               for (UFrame& frame : frames) frame = world.NewFrame();
+               ready.store(1, sync::release);
+             },
+             [&](const CpuPin&) {
+               sync::Spin([&] { return ready.load(sync::acquire) == 1; });
+               for (UFrame& frame : frames) frame = UFrame();
+               const UFrame again = world.NewFrame();
+             }});
+}
+
+}  // namespace
+
+std::vector<model::Scenario> FrameScenarios() {
+  return {
+      {.name = "frame_owners",
+       .what = "two owners of a frame let it go",
+       .body = &OwnersLetGo,
+       .bound = 4},
+      {.name = "frame_from_in_use",
+       .what = "a frame is dropped while another thread tries to share it",
+       .body = &TakingWhatIsBeingDropped,
+       .must_reach = {"became an owner", "came too late"},
+       .bound = 4},
+      {.name = "magazines",
+       .what = "two CPUs allocate and free frames",
+       .body = &AllocateOnTwoCpus,
+       .must_reach = {"everybody had frames of their own"},
+       .bound = 3},
+      {.name = "frames_migrate",
+       .what = "frames are allocated on one CPU and freed on another",
+       .body = &FreeOnAnotherCpu,
+       .bound = 3},
+  };
+}
+
+}  // namespace paddock::explore

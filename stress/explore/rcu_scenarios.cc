@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Read-copy-update: an object that a reader may hold is not reclaimed, and what is retired is
+// reclaimed once.
+
+#include "paddock/concurrency/rcu.h"
+
+#include <functional>
+#include <vector>
+
+#include "paddock/concurrency/cpu.h"
+#include "paddock/concurrency/sync.h"
+#include "paddock/stress/explore/scenarios.h"
+#include "paddock/stress/explore/small_world.h"
+
+namespace paddock::explore {
+namespace {
+
+// CPUs and a domain that seals every object by itself.
+struct RcuWorld {
+  CpuRegistry cpus{3};
+  RcuDomain rcu{cpus, {.batch_size = 1}};
+
+  ~RcuWorld() {
+    {
+      const CpuPin pin = Must(cpus.Pin(CpuId{2}));
+      rcu.Drain(pin);
+    }
+    const RcuStats stats = rcu.stats();
+    model::Expect(stats.retired == stats.reclaimed, "everything retired is reclaimed");
+  }
+
+  void Run(const std::vector<std::function<void(const CpuPin&)>>& bodies) {
+    std::vector<sync::Thread> threads;
+    for (uint32_t cpu = 0; cpu < bodies.size(); ++cpu) {
+      threads.emplace_back([this, cpu, &body = bodies[cpu]] {
+        model::NameThread("CPU " + std::to_string(cpu));
+        const CpuPin pin = Must(cpus.Pin(CpuId{cpu}));
+        body(pin);
+      });
+    }
+  }
+};
+
+struct Object : RcuHead {
+  uint64_t value = 0;
+  bool reclaimed = false;
+
+  explicit Object(uint64_t v) : value(v) {
+    reclaim = [](RcuHead* head, const CpuPin&) {
+      auto* const object = static_cast<Object*>(head);
+      model::Expect(!object->reclaimed, "an object is reclaimed once");
+      object->reclaimed = true;
+      model::ReleaseMemory(&object->value, sizeof(object->value));
+    };
+  }
+  uint64_t Read() { return sync::AtomicRef<uint64_t>(value).load(sync::relaxed); }
+};
+
+using Root = sync::Atomic<Object*>;
+
+// Looks at the object twice, with an interrupt point's worth of time in between.
+void ReadTwice(RcuDomain& rcu, const CpuPin& pin, Root& root) {
+  const RcuReadGuard guard(rcu, pin);
+  Object* const object = root.load(sync::acquire);
+  const uint64_t value = object->Read();
+  model::Reach(value == 1 ? "sees the old object" : "sees the new object");
+  model::Expect(object->Read() == value, "an object does not change under its reader");
+}
+
+void Replace(RcuDomain& rcu, const CpuPin& pin, Root& root, Object& next) {
+  Object* const old = root.exchange(&next, sync::seq_cst);
+  rcu.Retire(pin, old);
+  rcu.Poll(pin);
+  rcu.Poll(pin);
+  rcu.Poll(pin);
+  if (old->reclaimed) model::Reach("reclaimed at once");
+}
+
+void ReaderAgainstRetire() {
+  RcuWorld world;
+  Object first(1);
+  Object second(2);
+  Root root(&first);
+  model::Name(&root, sizeof(root), "root");
+  model::Name(&first.value, sizeof(first.value), "first");
+  world.Run({[&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); },
+             [&](const CpuPin& pin) { Replace(world.rcu, pin, root, second); }});
+}
+
+void NestedReaderAgainstRetire() {
+  RcuWorld world;
+  Object first(1);
+  Object second(2);
+  Root root(&first);
+  world.Run({[&](const CpuPin& pin) {
+               const RcuReadGuard outer(world.rcu, pin);
+               Object* const object = root.load(sync::acquire);
+               {
+                 const RcuReadGuard inner(world.rcu, pin);
+               }
+               object->Read();
+             },
+             [&](const CpuPin& pin) { Replace(world.rcu, pin, root, second); }});
+}
+
+void ReaderAgainstSynchronize() {
+  RcuWorld world;
+  Object first(1);
+  Object second(2);
+  Root root(&first);
+  world.Run({[&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); },
+             [&](const CpuPin& pin) {
+               Object* const old = root.exchange(&second, sync::seq_cst);
+               Must(world.rcu.Synchronize(pin));
+               model::ReleaseMemory(&old->value, sizeof(old->value));
+             }});
+}
+
+// The CPU that retired goes idle; another one reclaims what it left.
+void IdleCpuLeavesItsBacklog() {
+  RcuWorld world;
+  Object first(1);
+  Object second(2);
+  Root root(&first);
+  world.Run(
+      {[&](const CpuPin& pin) {
+         ReadTwice(world.rcu, pin, root);
+         for (int i = 0; i < 3; ++i) world.rcu.Poll(pin);
+         if (first.reclaimed) model::Reach("reclaimed by the other CPU");
+       },
+       [&](const CpuPin& pin) { world.rcu.Retire(pin, root.exchange(&second, sync::seq_cst)); }});
+}
+
+void TwoWritersOneReader() {
+  RcuWorld world;
+  Object first(1);
+  Object second(2);
+  Object third(3);
+  Root root(&first);
+  world.Run({[&](const CpuPin& pin) { Replace(world.rcu, pin, root, second); },
+             [&](const CpuPin& pin) { Replace(world.rcu, pin, root, third); },
+             [&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); }});
+}
+
+}  // namespace
+
+std::vector<model::Scenario> RcuScenarios() {
+  return {
+      {.name = "rcu_retire",
+       .what = "a reader against a writer that replaces, retires and polls",
+       .body = &ReaderAgainstRetire,
+       .must_reach = {"sees the old object", "sees the new object", "reclaimed at once"},
+       .least_executions = 1000,
+       .bound = 3},
+      {.name = "rcu_nested",
+       .what = "the same with a section inside the reader's",
+       .body = &NestedReaderAgainstRetire,
+       .must_reach = {"reclaimed at once"},
+       .bound = 3},
+      {.name = "rcu_synchronize",
+       .what = "a reader against a writer that waits for a grace period",
+       .body = &ReaderAgainstSynchronize,
+       .must_reach = {"sees the old object", "sees the new object"},
+       .bound = 3},
+      {.name = "rcu_idle",
+       .what = "the backlog of a CPU that goes idle is reclaimed by another",
+       .body = &IdleCpuLeavesItsBacklog,
+       .must_reach = {"reclaimed by the other CPU"},
+       .bound = 3},
+      {.name = "rcu_writers",
+       .what = "two writers and a reader",
+       .body = &TwoWritersOneReader,
+       .must_reach = {"sees the old object", "reclaimed at once"},
+       .bound = 2},
+  };
+}
+
+}  // namespace paddock::explore

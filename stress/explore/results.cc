@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "paddock/stress/explore/results.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "paddock/stress/report/text_format.h"
+
+namespace paddock::explore {
+namespace {
+
+std::string BoundText(const model::Exploration& result) {
+  if (!result.bound) return "-";
+  return *result.bound == model::DepthFirst::kUnbounded ? "none" : std::to_string(*result.bound);
+}
+
+std::string Message(const Row& row) {
+  if (row.result.violation) {
+    return row.result.violation->kind + ": " + row.result.violation->message;
+  }
+  std::string text;
+  for (const std::string& promise : row.result.unmet) {
+    absl::StrAppend(&text, text.empty() ? "" : "\n", promise);
+  }
+  return text;
+}
+
+std::string Token(const Row& row) { return row.scenario + ":" + row.result.violation->token; }
+
+}  // namespace
+
+std::string TableHeader() {
+  return absl::StrFormat("%-22s %-8s %12s %10s  %-5s %-8s %8s  %s\n", "scenario", "strategy",
+                         "executions", "pruned", "bound", "complete", "seconds", "verdict");
+}
+
+std::string TableLine(const Row& row) {
+  const model::Exploration& result = row.result;
+  return absl::StrFormat("%-22s %-8s %12s %10s  %-5s %-8s %8.1f  %s\n", row.scenario, row.strategy,
+                         WithThousands(result.executions), WithThousands(result.pruned),
+                         BoundText(result), result.complete ? "yes" : "no", result.seconds,
+                         row.passed() ? "pass" : "FAIL");
+}
+
+std::string Explain(const Row& row) {
+  if (row.passed()) return "";
+  std::string text = absl::StrCat("\n", row.scenario, ": ", Message(row), "\n");
+  if (!row.result.violation) return text;
+  absl::StrAppend(&text, "\n", row.result.violation->trace,
+                  "\nrun it again: ./paddock explore --replay=", Token(row), "\n");
+  return text;
+}
+
+std::string JsonRows(const std::vector<Row>& rows) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const Row& row : rows) {
+    const model::Exploration& result = row.result;
+    nlohmann::json entry = {{"scenario", row.scenario},
+                            {"strategy", row.strategy},
+                            {"executions", result.executions},
+                            {"pruned", result.pruned},
+                            {"bound", nullptr},
+                            {"complete", result.complete},
+                            {"seconds", result.seconds},
+                            {"verdict", row.passed() ? "pass" : "fail"},
+                            {"reached", result.reached}};
+    if (result.bound == model::DepthFirst::kUnbounded) {
+      entry["bound"] = "none";
+    } else if (result.bound) {
+      entry["bound"] = *result.bound;
+    }
+    if (!row.passed()) entry["message"] = Message(row);
+    if (result.violation) entry["replay"] = Token(row);
+    all.push_back(std::move(entry));
+  }
+  return all.dump(2) + "\n";
+}
+
+std::string JunitRows(const std::vector<Row>& rows) {
+  uint64_t failures = 0;
+  double seconds = 0;
+  std::string cases;
+  for (const Row& row : rows) {
+    failures += row.passed() ? 0 : 1;
+    seconds += row.result.seconds;
+    absl::StrAppend(&cases, "    <testcase classname=\"explore\" name=\"",
+                    EscapeMarkup(row.scenario), "\" time=\"",
+                    absl::StrFormat("%.3f", row.result.seconds), "\"");
+    if (row.passed()) {
+      absl::StrAppend(&cases, "/>\n");
+    } else {
+      absl::StrAppend(&cases, ">\n      <failure message=\"", EscapeMarkup(Message(row)), "\">",
+                      EscapeMarkup(Explain(row)), "</failure>\n    </testcase>\n");
+    }
+  }
+  return absl::StrFormat(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+      "  <testsuite name=\"explore\" tests=\"%d\" failures=\"%d\" time=\"%.3f\">\n%s"
+      "  </testsuite>\n</testsuites>\n",
+      rows.size(), failures, seconds, cases);
+}
+
+}  // namespace paddock::explore

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Flush requests between CPUs, and translations that must not outlive them. Poisoned frames show an
+// access through a stale translation.
+
+#include <array>
+
+#include "paddock/concurrency/ipi_bus.h"
+#include "paddock/concurrency/sync.h"
+#include "paddock/core/page_table/hardware_walk.h"
+#include "paddock/core/tlb/soft_tlb.h"
+#include "paddock/core/tlb/tlb_flusher.h"
+#include "paddock/stress/explore/scenarios.h"
+#include "paddock/stress/explore/small_world.h"
+
+namespace paddock::explore {
+namespace {
+
+using World = SmallTable<TinyConfig>;
+
+// What user code on this CPU does: through its TLB, on a miss through the tables.
+void AccessPage(World& world, const CpuPin& pin, VirtAddr va) {
+  SoftTlb& tlb = world.tlb().soft_tlb(pin);
+  const uint64_t tag = world.table().tlb_context().tag();
+  std::optional<TlbEntry> entry = tlb.Lookup(tag, va);
+  model::Reach(entry ? "hit" : "miss");
+  if (!entry) {
+    const RcuReadGuard section(world.rcu(), pin);
+    const HardwareWalkResult walk = HardwareWalk(world.table(), section, va, Access::kRead);
+    if (walk.fault != WalkFault::kNone) return model::Reach("fault");
+    entry = TlbEntry{.page = va,
+                     .bytes = kPageSize,
+                     .frame = walk.translation.address,
+                     .property = walk.translation.item.property};
+    tlb.Insert(tag, *entry);
+  }
+  auto* const word = reinterpret_cast<uint64_t*>(world.frames().Data(entry->frame));
+  sync::AtomicRef<uint64_t>(*word).load(sync::relaxed);
+}
+
+// Unmaps the page, waits until no CPU can use it, and gives the frame to somebody else.
+void UnmapAndReuse(World& world, const CpuPin& pin) {
+  world.UnmapAll(pin, Pages(0, 1));
+  for (int i = 0; i < 3; ++i) world.Poll(pin);
+  const UFrame reused = world.NewFrame();
+  auto* const word = reinterpret_cast<uint64_t*>(reused.Data());
+  sync::AtomicRef<uint64_t>(*word).store(7, sync::relaxed);
+}
+
+void MapPage(World& world) {
+  const CpuPin pin = world.Pin(World::kSetupCpu);
+  world.MapNew(pin, Pages(0, 1));
+}
+
+void SyncWithEachOther() {
+  SmallWorld world;
+  TlbContext context(world.tlb());
+  const auto flush = [&](uint64_t page) {
+    return [&, page](const CpuPin& pin) {
+      world.tlb().Activate(pin, context);
+      {
+        TlbFlusher flusher(world.tlb(), context, pin);
+        flusher.Issue(Pages(page, 1));
+        flusher.Sync();
+      }
+      world.tlb().Deactivate(pin);
+    };
+  };
+  world.Run({flush(0), flush(1)});
+  if (world.tlb().stats().interrupts != 0) model::Reach("interrupted");
+  if (world.tlb().stats().interrupts == 2) model::Reach("interrupted each other");
+}
+
+struct Request final : IpiRequest {
+  IpiBus* bus = nullptr;
+  CpuId from;
+  sync::Atomic<uint32_t> handled{0};
+
+  void Handle(const CpuPin&) override {
+    handled.store(1, sync::release);
+    bus->Wake(from);
+  }
+};
+
+void RequestsToEachOther() {
+  CpuRegistry cpus(2);
+  IpiBus bus(cpus);
+  std::array<Request, 2> requests;
+  const auto ask_the_other = [&](uint32_t me) {
+    return [&, me] {
+      model::NameThread("CPU " + std::to_string(me));
+      const CpuPin pin = Must(cpus.Pin(CpuId{me}));
+      Request& request = requests[me];
+      request.bus = &bus;
+      request.from = CpuId{me};
+      if (bus.Send(CpuId{1 - me}, &request) == Delivery::kIdle) return model::Reach("idle");
+      model::Reach("sent");
+      const auto done = [&] { return request.handled.load(sync::acquire) == 1; };
+      bus.WaitUntil(pin, done, sync::kNoDeadline);
+    };
+  };
+  const sync::Thread one(ask_the_other(0));
+  const sync::Thread two(ask_the_other(1));
+}
+
+void AccessAgainstUnmap() {
+  World world;
+  MapPage(world);
+  world.Run({[&](const CpuPin& pin) { UnmapAndReuse(world, pin); },
+             [&](const CpuPin& pin) {
+               world.tlb().Activate(pin, world.table().tlb_context());
+               AccessPage(world, pin, Page(0));
+               world.Poll(pin);
+               AccessPage(world, pin, Page(0));
+               world.tlb().Deactivate(pin);
+             }});
+}
+
+// The CPU goes idle with the translation in its TLB, and wakes while the flush goes on.
+void WakingAgainstUnmap() {
+  World world;
+  MapPage(world);
+  {
+    const CpuPin pin = world.Pin(1);
+    world.tlb().Activate(pin, world.table().tlb_context());
+    AccessPage(world, pin, Page(0));
+  }
+  world.Run({[&](const CpuPin& pin) { UnmapAndReuse(world, pin); },
+             [&](const CpuPin& pin) {
+               AccessPage(world, pin, Page(0));
+               world.tlb().Deactivate(pin);
+             }});
+}
+
+// The CPU runs another space meanwhile, and keeps the translation under its tag.
+void SwitchingAgainstUnmap() {
+  World world;
+  MapPage(world);
+  TlbContext other(world.tlb());
+  {
+    const CpuPin pin = world.Pin(1);
+    world.tlb().Activate(pin, world.table().tlb_context());
+    AccessPage(world, pin, Page(0));
+    world.tlb().Activate(pin, other);
+  }
+  world.Run({[&](const CpuPin& pin) { UnmapAndReuse(world, pin); },
+             [&](const CpuPin& pin) {
+               world.tlb().Activate(pin, world.table().tlb_context());
+               AccessPage(world, pin, Page(0));
+               world.tlb().Deactivate(pin);
+             }});
+}
+
+}  // namespace
+
+std::vector<model::Scenario> ShootdownScenarios() {
+  return {
+      {.name = "ipi_mutual",
+       .what = "two CPUs send each other requests and wait for them",
+       .body = &RequestsToEachOther,
+       .must_reach = {"idle", "sent"},
+       .bound = 3},
+      {.name = "shootdown_mutual",
+       .what = "two CPUs flush the same space and sync with each other",
+       .body = &SyncWithEachOther,
+       .must_reach = {"interrupted", "interrupted each other"},
+       .bound = 2},
+      {.name = "shootdown_access",
+       .what = "accesses through a TLB while the page is unmapped and its frame reused",
+       .body = &AccessAgainstUnmap,
+       .must_reach = {"hit", "miss", "fault"},
+       .bound = 2},
+      {.name = "shootdown_wake",
+       .what = "an idle CPU wakes with a translation that is being flushed",
+       .body = &WakingAgainstUnmap,
+       .must_reach = {"hit", "fault"},
+       .bound = 2},
+      {.name = "shootdown_switch",
+       .what = "a CPU comes back to a space whose translation is being flushed",
+       .body = &SwitchingAgainstUnmap,
+       .must_reach = {"hit", "fault"},
+       .bound = 2},
+  };
+}
+
+}  // namespace paddock::explore

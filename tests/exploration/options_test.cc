@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line of ./paddock explore and its reports.
+
+#include "paddock/stress/explore/options.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "paddock/stress/explore/results.h"
+
+namespace paddock::explore {
+namespace {
+
+using testing::HasSubstr;
+
+std::string ErrorOf(const std::string& arg) {
+  const absl::StatusOr<Options> options = ParseOptions({arg});
+  return options.ok() ? "none" : std::string(options.status().message());
+}
+
+TEST(ExploreOptions, WithoutFlagsEveryScenarioIsSearchedDepthFirst) {
+  const absl::StatusOr<Options> options = ParseOptions({});
+  ASSERT_TRUE(options.ok());
+  EXPECT_GT(options->scenarios.size(), 20u);
+  EXPECT_EQ(options->method, model::Search::Method::kDepthFirst);
+  EXPECT_FALSE(options->bound.has_value());
+}
+
+TEST(ExploreOptions, FirstPartOfANameMeansAFamily) {
+  const absl::StatusOr<Options> options = ParseOptions({"--scenario=rcu,spin_lock"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_GE(options->scenarios.size(), 5u);
+  EXPECT_EQ(options->scenarios.front()->name, "rcu_retire");
+  EXPECT_EQ(options->scenarios.back()->name, "spin_lock");
+}
+
+TEST(ExploreOptions, TokenNamesItsScenario) {
+  const absl::StatusOr<Options> options = ParseOptions({"--replay=spin_lock:3t1.7r2"});
+  ASSERT_TRUE(options.ok());
+  ASSERT_EQ(options->scenarios.size(), 1u);
+  EXPECT_EQ(options->scenarios.front()->name, "spin_lock");
+  EXPECT_EQ(model::EncodeSchedule(*options->replay), "3t1.7r2");
+}
+
+TEST(ExploreOptions, WrongValuesAreRefusedWithTheRule) {
+  EXPECT_THAT(ErrorOf("--scenario=lock_spin"),
+              HasSubstr("no scenario 'lock_spin'; there are spin"));
+  EXPECT_THAT(ErrorOf("--strategy=bfs"), HasSubstr("strategies are dfs, pct and random"));
+  EXPECT_THAT(ErrorOf("--bound=two"), HasSubstr("number of deviations"));
+  EXPECT_THAT(ErrorOf("--depth=0"), HasSubstr("above 0"));
+  EXPECT_THAT(ErrorOf("--seed=x"), HasSubstr("a seed is a number"));
+  EXPECT_THAT(ErrorOf("--executions=0"), HasSubstr("above 0"));
+  EXPECT_THAT(ErrorOf("--budget=60"), HasSubstr("a time like"));
+  EXPECT_THAT(ErrorOf("--replay=spin_lock"), HasSubstr("SCENARIO:SCHEDULE"));
+  EXPECT_THAT(ErrorOf("--replay=spin_lock:3x"), HasSubstr("no schedule"));
+  EXPECT_THAT(ErrorOf("--progress=loud"), HasSubstr("auto, bar, plain or none"));
+  EXPECT_THAT(ErrorOf("--json"), HasSubstr("needs a value"));
+  EXPECT_THAT(ErrorOf("--frobnicate=1"), HasSubstr("no flag '--frobnicate=1'; there are"));
+}
+
+Row FailedRow() {
+  Row row{.scenario = "spin_lock", .strategy = "dfs", .result = {}};
+  row.result.executions = 12;
+  row.result.violation = model::Violation{
+      .kind = "data race", .message = "a < b", .token = "3t1", .trace = "  tick\n"};
+  return row;
+}
+
+TEST(ExploreResults, JsonHasARowForEachScenario) {
+  Row passed{.scenario = "parkers", .strategy = "dfs", .result = {}};
+  passed.result.complete = true;
+  passed.result.bound = model::DepthFirst::kUnbounded;
+  const nlohmann::json rows = nlohmann::json::parse(JsonRows({passed, FailedRow()}));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["verdict"], "pass");
+  EXPECT_EQ(rows[0]["bound"], "none");
+  EXPECT_EQ(rows[0]["complete"], true);
+  EXPECT_EQ(rows[1]["verdict"], "fail");
+  EXPECT_TRUE(rows[1]["bound"].is_null());
+  EXPECT_EQ(rows[1]["executions"], 12);
+  EXPECT_EQ(rows[1]["replay"], "spin_lock:3t1");
+}
+
+TEST(ExploreResults, JunitCountsAndEscapesFailures) {
+  const std::string xml = JunitRows({FailedRow()});
+  EXPECT_THAT(xml, HasSubstr("tests=\"1\" failures=\"1\""));
+  EXPECT_THAT(xml, HasSubstr("data race: a &lt; b"));
+}
+
+TEST(ExploreResults, ExplanationSaysHowToRunItAgain) {
+  EXPECT_THAT(Explain(FailedRow()), HasSubstr("./paddock explore --replay=spin_lock:3t1"));
+}
+
+}  // namespace
+}  // namespace paddock::explore

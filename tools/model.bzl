@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests and binaries whose code runs on the model backend, in any build.
+
+The transition makes one configuration of all of them: the model backend, optimised, with
+assertions, without sanitizers (which do not understand fibers; the model finds races itself).
+"""
+
+load("//tools:paddock.bzl", "PADDOCK_COPTS", "paddock_binary")
+
+def _model_transition_impl(settings, attr):
+    return {
+        "//concurrency:sync_backend": "//concurrency/model:backend",
+        "//command_line_option:compilation_mode": "opt",
+        "//command_line_option:platform_suffix": "model",
+        "//command_line_option:copt": ["-O2", "-UNDEBUG", "-fno-omit-frame-pointer", "-pthread"],
+        "//command_line_option:linkopt": [
+            option
+            for option in settings["//command_line_option:linkopt"]
+            if not option.startswith("-fsanitize")
+        ],
+    }
+
+_model_transition = transition(
+    implementation = _model_transition_impl,
+    inputs = ["//command_line_option:linkopt"],
+    outputs = [
+        "//concurrency:sync_backend",
+        "//command_line_option:compilation_mode",
+        "//command_line_option:platform_suffix",
+        "//command_line_option:copt",
+        "//command_line_option:linkopt",
+    ],
+)
+
+def _model_executable_impl(ctx):
+    program = ctx.attr.program[0]
+    executable = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.symlink(output = executable, target_file = ctx.executable.program, is_executable = True)
+    runfiles = ctx.runfiles(files = [ctx.executable.program])
+    return [DefaultInfo(
+        executable = executable,
+        runfiles = runfiles.merge(program[DefaultInfo].default_runfiles),
+    )]
+
+_ATTRIBUTES = {
+    "program": attr.label(executable = True, mandatory = True, cfg = _model_transition),
+    "_allowlist_function_transition": attr.label(
+        default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+    ),
+}
+
+_model_test = rule(implementation = _model_executable_impl, attrs = _ATTRIBUTES, test = True)
+
+_model_binary = rule(implementation = _model_executable_impl, attrs = _ATTRIBUTES, executable = True)
+
+def paddock_model_test(name, srcs, deps = [], size = "small", **kwargs):
+    """A GoogleTest on the model backend."""
+    native.cc_binary(
+        name = name + "_program",
+        srcs = srcs,
+        copts = PADDOCK_COPTS,
+        linkstatic = True,
+        tags = ["manual"],
+        testonly = True,
+        deps = deps + ["@com_google_googletest//:gtest_main"],
+    )
+    _model_test(name = name, size = size, program = ":" + name + "_program", **kwargs)
+
+def paddock_model_binary(name, srcs, deps = [], **kwargs):
+    """A program on the model backend."""
+    paddock_binary(
+        name = name + "_program",
+        srcs = srcs,
+        linkstatic = True,
+        tags = ["manual"],
+        deps = deps,
+    )
+    _model_binary(name = name, program = ":" + name + "_program", **kwargs)
