@@ -57,7 +57,7 @@ struct Store {
   uint32_t time = 0;  // of `thread`; 0: before the threads
   ThreadId thread = 0;
   bool has_message = false;
-  VectorClock message;  // what an acquire load of it learns
+  VectorClock message{};  // what an acquire load of it learns
 };
 
 struct Location {
