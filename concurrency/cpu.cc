@@ -6,6 +6,30 @@
 #include "absl/strings/str_cat.h"
 
 namespace paddock {
+namespace internal {
+
+void CpusOfThread::SetFirst(CpuState* first) {
+  const bool is_set = sync::ThreadSlots::Set(&kKey, first);
+  PADDOCK_CHECK(is_set, "no slot of the thread is left for the CPUs that it is on");
+}
+
+void CpusOfThread::Add(CpuState& state) {
+  state.next_of_thread = First();
+  SetFirst(&state);
+}
+
+void CpusOfThread::Remove(CpuState& state) {
+  CpuState* const first = First();
+  if (first == &state) {
+    SetFirst(state.next_of_thread);
+    return;
+  }
+  CpuState* before = first;
+  while (before->next_of_thread != &state) before = before->next_of_thread;
+  before->next_of_thread = state.next_of_thread;
+}
+
+}  // namespace internal
 
 CpuRegistry::CpuRegistry(uint32_t cpus, uint32_t max_nesting)
     : size_(cpus), max_nesting_(max_nesting) {
@@ -40,17 +64,16 @@ absl::StatusOr<CpuPin> CpuRegistry::PinSlow(CpuId cpu, const internal::CpuState*
   if (!state.taken.compare_exchange(expected, 1, sync::acquire, sync::relaxed)) {
     return absl::UnavailableError(absl::StrCat("another thread is on CPU ", cpu.value));
   }
-  if (!sync::ThreadSlots::Set(this, &state)) {
-    // order: release: as in GoIdle.
-    state.taken.store(0, sync::release);
-    return absl::ResourceExhaustedError(absl::StrCat("the thread is on CPUs of ",
-                                                     sync::ThreadSlots::kCapacity,
-                                                     " registries already, the most it can be"));
-  }
+  internal::CpusOfThread::Add(state);
   state.nesting = 1;
   CpuPin pin(&state);
   for (CpuObserver* const observer : observers_) observer->OnWake(pin);
   return pin;
+}
+
+absl::Status CpuRegistry::ForeignPinError(const CpuPin& pin) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("the pin of CPU ", pin.cpu().value, " is one of another machine"));
 }
 
 void CpuRegistry::GoIdle(CpuPin& last) {
@@ -60,7 +83,7 @@ void CpuRegistry::GoIdle(CpuPin& last) {
   }
   PADDOCK_CHECK(state.nesting == 1, "an observer kept a pin of a CPU that goes idle");
   state.nesting = 0;
-  sync::ThreadSlots::Clear(this);
+  internal::CpusOfThread::Remove(state);
   // order: release pairs with the acquire in PinSlow and CheckNoneIsPinned.
   state.taken.store(0, sync::release);
 }

@@ -43,8 +43,29 @@ namespace internal {
 struct alignas(kCpuStride) CpuState {
   CpuRegistry* registry = nullptr;
   CpuId id;
-  uint32_t nesting = 0;            // invariant: touched by the thread that holds `taken` only
-  sync::Atomic<uint32_t> taken{};  // 1: a thread is on this CPU
+  // invariant: both touched by the thread that holds `taken` only
+  uint32_t nesting = 0;
+  CpuState* next_of_thread = nullptr;  // another CPU, of another registry, that the thread is on
+  sync::Atomic<uint32_t> taken{};      // 1: a thread is on this CPU
+};
+
+// The CPUs that the calling thread is on: a list, the last joined first. Any number.
+class CpusOfThread {
+ public:
+  static CpuState* First() { return static_cast<CpuState*>(sync::ThreadSlots::Get(&kKey)); }
+  static CpuState* Of(const CpuRegistry* registry) {
+    CpuState* state = First();
+    while (state != nullptr && state->registry != registry) [[unlikely]]
+      state = state->next_of_thread;
+    return state;
+  }
+  static void Add(CpuState& state);
+  static void Remove(CpuState& state);
+
+ private:
+  static void SetFirst(CpuState* first);
+
+  static constexpr char kKey = 0;  // its address is what counts
 };
 
 }  // namespace internal
@@ -89,14 +110,15 @@ class [[nodiscard]] CpuPin {
 };
 
 // The logical CPUs of one machine. A thread joins a CPU with Pin and leaves it with the last pin;
-// it may be on one CPU of each of up to 8 registries at a time.
+// it may be on one CPU of each of any number of registries at a time.
 //
 //   CpuRegistry registry(4);
 //   absl::StatusOr<CpuPin> pin = registry.Pin(CpuId{2});
 //
 // Thread-safe, except for the constructor, the destructor, AddObserver and RemoveObserver, during
 // which no CPU may be pinned (checked: abort). Cost: a nested pin is a thread-local look-up and an
-// increment; the outermost one adds a compare-exchange and the observers.
+// increment, plus a step for each registry that the thread has joined since; the outermost one adds
+// a compare-exchange and the observers.
 class CpuRegistry {
  public:
   static constexpr uint32_t kDefaultMaxNesting = 1u << 20;
@@ -111,9 +133,9 @@ class CpuRegistry {
   //   INVALID_ARGUMENT      `cpu` is not below size()
   //   UNAVAILABLE           another thread is on `cpu`
   //   FAILED_PRECONDITION   the calling thread is on another CPU of this registry
-  //   RESOURCE_EXHAUSTED    max_nesting pins are alive, or the thread is on CPUs of 8 registries
+  //   RESOURCE_EXHAUSTED    max_nesting pins are alive
   absl::StatusOr<CpuPin> Pin(CpuId cpu) {
-    auto* const mine = static_cast<internal::CpuState*>(sync::ThreadSlots::Get(this));
+    internal::CpuState* const mine = internal::CpusOfThread::Of(this);
     if (mine != nullptr && mine->id == cpu && mine->nesting < max_nesting_) [[likely]] {
       ++mine->nesting;
       return CpuPin(mine);
@@ -125,10 +147,16 @@ class CpuRegistry {
 
   // The CPU that the calling thread is on, if any.
   std::optional<CpuId> CurrentCpu() const {
-    const auto* const mine = static_cast<internal::CpuState*>(sync::ThreadSlots::Get(this));
+    const internal::CpuState* const mine = internal::CpusOfThread::Of(this);
     if (mine == nullptr) return std::nullopt;
     return mine->id;
   }
+
+  // Whether `pin` is one of this registry. Whoever reaches per-CPU data with a pin that a caller
+  // passed asks first: the same number is another CPU elsewhere. Cost: a comparison.
+  bool Owns(const CpuPin& pin) const { return &pin.registry() == this; }
+  // What to return to such a caller: INVALID_ARGUMENT.
+  static absl::Status ForeignPinError(const CpuPin& pin);
 
   // The observer lives until it is removed. Not while any CPU is pinned (checked).
   void AddObserver(CpuObserver* observer);
@@ -165,15 +193,23 @@ inline void CpuPin::Drop() {
 //   magazines.Get(pin).Put(frame);       // this CPU's: no other thread gets it that way
 //   magazines.At(CpuId{3})               // any CPU's: T must allow for its owner
 //
-// `registry` may die first; its size is what counts.
+// A pin of another registry is a broken invariant. `registry` may die first.
 template <class T>
 class CpuLocal {
  public:
   explicit CpuLocal(const CpuRegistry& registry)
-      : size_(registry.size()), items_(std::make_unique<Item[]>(registry.size())) {}
+      : registry_(&registry),
+        size_(registry.size()),
+        items_(std::make_unique<Item[]>(registry.size())) {}
 
-  T& Get(const CpuPin& pin) { return At(pin.cpu()); }
-  const T& Get(const CpuPin& pin) const { return At(pin.cpu()); }
+  T& Get(const CpuPin& pin) {
+    PADDOCK_DCHECK(&pin.registry() == registry_, "a pin of another registry");
+    return At(pin.cpu());
+  }
+  const T& Get(const CpuPin& pin) const {
+    PADDOCK_DCHECK(&pin.registry() == registry_, "a pin of another registry");
+    return At(pin.cpu());
+  }
   T& At(CpuId cpu) {
     PADDOCK_DCHECK(cpu.value < size_, "a CPU of another registry");
     return items_[cpu.value].value;
@@ -189,6 +225,7 @@ class CpuLocal {
     T value{};
   };
 
+  const CpuRegistry* registry_;  // compared, never followed
   uint32_t size_;
   std::unique_ptr<Item[]> items_;
 };

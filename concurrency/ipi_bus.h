@@ -73,6 +73,7 @@ class IpiBus final : public CpuObserver {
   // An interrupt point: handles everything that is pending on this CPU. Inside a Handle it does
   // nothing, so requests never nest on the stack.
   void Poll(const CpuPin& pin) {
+    PADDOCK_DCHECK(registry_.Owns(pin), "a mailbox is polled with the pin of another registry");
     if (HasPending(pin.cpu())) [[unlikely]]
       PollSlow(pin);
   }

@@ -2,17 +2,37 @@
 #include "paddock/concurrency/rcu.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace paddock {
+namespace {
+
+// `limit` for each CPU, or as much as there is.
+uint64_t TotalLimit(uint64_t limit, uint32_t cpus) {
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  return limit > kMost / cpus ? kMost : limit * cpus;
+}
+
+}  // namespace
+
+absl::Status RcuDomain::CheckOptions(const Options& options) {
+  if (options.batch_size == 0) return absl::InvalidArgumentError("batch_size 0 is not above 0");
+  if (options.max_nesting == 0) return absl::InvalidArgumentError("max_nesting 0 is not above 0");
+  return absl::OkStatus();
+}
 
 RcuDomain::RcuDomain(CpuRegistry& cpus, Options options)
-    : registry_(cpus), options_(std::move(options)), cpus_(cpus), obstructions_(cpus) {
-  PADDOCK_CHECK(options_.batch_size >= 1, "a batch holds at least one object");
-  PADDOCK_CHECK(options_.max_nesting >= 1, "sections nest at least once");
+    : registry_(cpus),
+      options_(std::move(options)),
+      total_limit_(TotalLimit(options_.backlog_limit, cpus.size())),
+      cpus_(cpus),
+      obstructions_(cpus) {
+  const absl::Status status = CheckOptions(options_);
+  PADDOCK_CHECK(status.ok(), status.message());
   registry_.AddObserver(this);
 }
 
@@ -52,7 +72,13 @@ void RcuDomain::RetireSlow(PerCpu& cpu) {
 void RcuDomain::Seal(PerCpu& cpu) {
   cpu.lone_polls = 0;
   if (cpu.open.empty()) return;
+  CountSealed(cpu.open);
   cpu.sealed.Add(cpu.open, SealEpoch(), sync::NowNs());
+}
+
+void RcuDomain::CountSealed(const internal::RcuList& list) {
+  // order: relaxed: a hint for Throttle, which orders nothing by it.
+  sealed_count_.fetch_add(list.count(), sync::relaxed);
 }
 
 // Gives the CPU's backlog to the orphans, sealed anew: later than needed, but one epoch for all.
@@ -60,6 +86,7 @@ void RcuDomain::HandOver(PerCpu& cpu) {
   if (cpu.Backlog() == 0) return;
   NotePeak(cpu);
   cpu.lone_polls = 0;
+  CountSealed(cpu.open);
   internal::RcuList all = cpu.sealed.TakeAll();
   all.Splice(cpu.open);
   {
@@ -109,10 +136,11 @@ void RcuDomain::SealIfLeftAlone(PerCpu& cpu) {
   if (count != 0 && cpu.sealed.empty() && ++cpu.lone_polls >= kPollsBeforeSeal) Seal(cpu);
 }
 
-// As PollSlow, without waiting for batches to fill.
+// As PollSlow, without waiting for batches to fill; helps those on which everything waits.
 void RcuDomain::PollHard(const CpuPin& pin, PerCpu& cpu) {
   if (MayReclaim(cpu)) Seal(cpu);
   PollSlow(pin, cpu);
+  if (cpu.sealed.empty()) TryAdvance(cpu);
 }
 
 internal::RcuList RcuDomain::TakeDueOrphans(uint64_t epoch) {
@@ -137,6 +165,8 @@ void RcuDomain::Reclaim(const CpuPin& pin, PerCpu& cpu, internal::RcuList list) 
   PADDOCK_CHECK(cpu.nesting == 0, "a callback left a read-side section open");
   // order: relaxed: a counter that only this CPU writes.
   cpu.reclaimed.store(cpu.reclaimed.load(sync::relaxed) + count, sync::relaxed);
+  // order: relaxed: see CountSealed.
+  sealed_count_.fetch_sub(count, sync::relaxed);
 }
 
 // Whether a section of `cpu` forbids the advance from `epoch`.

@@ -39,9 +39,14 @@
 // No fences; the epoch of the announcement may be old, which only delays.
 //
 // Bounds. Batches of one epoch merge, so a CPU has an open batch and two sealed lists, whatever
-// happens, and Retire never allocates. Memory held back is bounded by Throttle, which waits when
-// this CPU's backlog is over `backlog_limit`. Idle CPUs are in no section and hold nothing up; the
-// backlog of a CPU that goes idle moves to a list that any Poll serves.
+// happens, and Retire never allocates. Memory held back is bounded by Throttle, which those call
+// who cause retiring, before they cause more. It looks at this CPU's backlog and at the sum of all,
+// since what one CPU unlinks another may retire (a TLB shootdown ends on the CPU that acknowledges
+// last, which may do nothing else). With N CPUs no more than N * backlog_limit objects are sealed
+// and N * batch_size unsealed, plus what is retired between two calls; once a stalled reader has
+// outlasted the patience of Throttle, that much more for each further `stall_ns`. Idle CPUs are in
+// no section and hold nothing up; the backlog of a CPU that goes idle moves to a list that any Poll
+// serves.
 //
 // Stalls. An advance that finds a CPU in its way notes when it first saw it there; after
 // `stall_ns` it reports the CPU, once, and counts it. Readers pay nothing for this.
@@ -75,13 +80,13 @@ struct RcuStats {
 };
 
 struct RcuOptions {
-  uint32_t batch_size = 64;       // objects in a batch; at least 1
+  uint32_t batch_size = 64;       // objects in a batch; above 0
   uint64_t backlog_limit = 4096;  // objects, per CPU: see Throttle
   uint64_t stall_ns = 1'000'000'000;
   // Called once for each stall, on the thread that noticed; from a call that may wait, Poll, or a
   // Retire. It must not call into the domain.
   std::function<void(const RcuStall&)> on_stall = nullptr;
-  uint32_t max_nesting = 1u << 30;  // sections of one CPU inside each other
+  uint32_t max_nesting = 1u << 30;  // sections of one CPU inside each other; above 0
 };
 
 // Thread-safe, but for the constructor and the destructor. Callbacks run inside Poll, Throttle,
@@ -92,7 +97,11 @@ class RcuDomain final : private CpuObserver {
  public:
   using Options = RcuOptions;
 
-  // Before any CPU of the registry is pinned. The registry outlives the domain.
+  // INVALID_ARGUMENT naming the option and the rule.
+  static absl::Status CheckOptions(const Options& options);
+
+  // Before any CPU of the registry is pinned. The registry outlives the domain. Options that break
+  // a rule are a broken invariant.
   explicit RcuDomain(CpuRegistry& cpus, Options options = {});
   // Reclaims everything. No section may be open and no CPU pinned (checked).
   ~RcuDomain();
@@ -123,12 +132,13 @@ class RcuDomain final : private CpuObserver {
     PollSlow(pin, cpu);
   }
 
-  // If more than `backlog_limit` objects wait on this CPU, or as many of idle ones: polls until
-  // they do not, at most `stall_ns`, and then reports the CPU that is in the way. `serve()` runs
-  // between the attempts: let it poll the CPU's mailbox. Does nothing inside a section or a
-  // callback.
+  // If more than `backlog_limit` objects wait on this CPU, or as many of idle ones, or on average
+  // on every CPU: polls until they do not, at most `stall_ns`, and then reports the CPU whose
+  // section is in the way (one that only fails to poll is not reported). Ends early at
+  // `deadline_ns` on the clock of sync::NowNs(). `serve()` runs between the attempts: let it poll
+  // the CPU's mailbox. Does nothing inside a section or a callback.
   template <class Serve>
-  void Throttle(const CpuPin& pin, Serve serve) {
+  void Throttle(const CpuPin& pin, Serve serve, uint64_t deadline_ns = sync::kNoDeadline) {
     PerCpu& cpu = cpus_.Get(pin);
     if (!IsOverLimit(cpu) || !MayReclaim(cpu)) [[likely]]
       return;
@@ -137,7 +147,9 @@ class RcuDomain final : private CpuObserver {
     for (;;) {
       PollHard(pin, cpu);
       if (!IsOverLimit(cpu)) return;
-      if (sync::NowNs() - start_ns >= options_.stall_ns) return ReportBlocker(cpu);
+      const uint64_t now_ns = sync::NowNs();
+      if (now_ns - start_ns >= options_.stall_ns) return ReportBlocker(cpu);
+      if (now_ns >= deadline_ns) return;
       serve();
       backoff.Pause();
     }
@@ -150,8 +162,11 @@ class RcuDomain final : private CpuObserver {
   // between the attempts, outside of every lock: let it poll the CPU's mailbox, since a reader may
   // be waiting for this CPU. Waits for ever if a section stays open, but reports it.
   // FAILED_PRECONDITION inside a section of this CPU, which would wait for itself.
+  // INVALID_ARGUMENT: the pin of another registry.
   template <class Serve>
   absl::Status Synchronize(const CpuPin& pin, Serve serve) {
+    if (!registry_.Owns(pin)) [[unlikely]]
+      return CpuRegistry::ForeignPinError(pin);
     PerCpu& cpu = cpus_.Get(pin);
     if (cpu.nesting != 0) return InSectionError(pin);
     const uint64_t start_ns = sync::NowNs();
@@ -175,6 +190,9 @@ class RcuDomain final : private CpuObserver {
   void Drain(const CpuPin& pin);
 
   bool InSection(const CpuPin& pin) const { return cpus_.Get(pin).nesting != 0; }
+
+  // How long one reader may hold up everybody before it is reported.
+  uint64_t stall_ns() const { return options_.stall_ns; }
 
   // Exact while no CPU is pinned.
   RcuStats stats() const;
@@ -225,6 +243,11 @@ class RcuDomain final : private CpuObserver {
   void OnWake(const CpuPin& pin) override;
   void OnIdle(const CpuPin& pin) override;
 
+  PerCpu& PerCpuOf(const CpuPin& pin) {
+    PADDOCK_CHECK(registry_.Owns(pin), "a section is opened with the pin of another machine");
+    return cpus_.Get(pin);
+  }
+
   void Enter(PerCpu& cpu) {
     // race: what would go wrong if the second load came first, or were missing:
     //   1. reader: reads E = 5            2. writer: unlinks a node, seals it with 5
@@ -243,7 +266,8 @@ class RcuDomain final : private CpuObserver {
   bool IsOverLimit(const PerCpu& cpu) const {
     // order: relaxed: a hint, see Poll.
     return cpu.Backlog() > options_.backlog_limit ||
-           orphan_count_.load(sync::relaxed) > options_.backlog_limit;
+           orphan_count_.load(sync::relaxed) > options_.backlog_limit ||
+           sealed_count_.load(sync::relaxed) > total_limit_;
   }
 
   uint64_t SealEpoch() {
@@ -254,6 +278,7 @@ class RcuDomain final : private CpuObserver {
 
   void RetireSlow(PerCpu& cpu);
   void Seal(PerCpu& cpu);
+  void CountSealed(const internal::RcuList& list);
   void HandOver(PerCpu& cpu);
   void PollSlow(const CpuPin& pin, PerCpu& cpu);
   void SealIfLeftAlone(PerCpu& cpu);
@@ -270,10 +295,14 @@ class RcuDomain final : private CpuObserver {
 
   CpuRegistry& registry_;
   const Options options_;
+  const uint64_t total_limit_;  // backlog_limit for each CPU
   CpuLocal<PerCpu> cpus_;
 
   // E. Read by every section, written for each batch and each advance.
   alignas(kCpuStride) sync::Atomic<uint64_t> epoch_{kFirstEpoch};
+  // Objects of all CPUs that were sealed and not reclaimed. On the line of the epoch, which sealing
+  // and reclaiming write anyway.
+  sync::Atomic<uint64_t> sealed_count_{};
   // Objects in `orphans_`, and the epoch at which the first of them is due. Written under the lock.
   sync::Atomic<uint64_t> orphan_count_{};
   sync::Atomic<uint64_t> orphan_due_epoch_{};
@@ -287,13 +316,14 @@ class RcuDomain final : private CpuObserver {
 };
 
 // A read-side section of the pinned CPU, for the guard's scope. Sections nest and are counted;
-// Options::max_nesting is checked. Short: it holds back all reclamation; and nothing in it waits
-// for a grace period. The pin outlives the guard (dropping the last pin inside a section aborts).
+// Options::max_nesting is checked, and so is the pin's registry. Short: it holds back all
+// reclamation; and nothing in it waits for a grace period. The pin outlives the guard (dropping the
+// last pin inside a section aborts).
 class [[nodiscard]] RcuReadGuard {
  public:
   RcuReadGuard(RcuDomain& domain ABSL_ATTRIBUTE_LIFETIME_BOUND,
                const CpuPin& pin ABSL_ATTRIBUTE_LIFETIME_BOUND)
-      : domain_(domain), cpu_(domain.cpus_.Get(pin)) {
+      : domain_(domain), cpu_(domain.PerCpuOf(pin)) {
     if (cpu_.nesting == 0) {
       domain_.Enter(cpu_);
     } else {

@@ -31,8 +31,8 @@
 // mixed (LoadOnce and StoreOnce do not tear), and nothing is ordered against other accesses. If the
 // ranges overlap, source bytes may be copied bytes: the target's overlapping part is unspecified.
 //
-// Thread safety: any thread, any time; the memory must exist. Failure: none. Cost: that of memcpy
-// from 2 KiB on, at most twice that between 128 bytes and 2 KiB (docs/memory-io.md has figures).
+// Thread safety: any thread, any time; the memory must exist. Failure: none. Cost: about that of
+// memcpy, around 1 KiB up to twice that (docs/memory-io.md has figures).
 
 namespace paddock {
 

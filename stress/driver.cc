@@ -5,42 +5,53 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "paddock/stress/campaign.h"
 #include "paddock/stress/report/atomic_file.h"
 #include "paddock/stress/report/progress.h"
 #include "paddock/stress/report/text_summary.h"
 #include "paddock/stress/reports.h"
-#include "paddock/stress/session.h"
 #include "paddock/stress/trace/plan.h"
 #include "paddock/stress/trace/small_trace.h"
 
 namespace paddock {
 namespace {
 
-std::atomic<bool> g_interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
+// The first signal that asked to stop; 0: none.
+std::atomic<int> g_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free);
 
-void OnInterrupt(int) {
-  g_interrupted.store(true);
-  std::signal(SIGINT, SIG_DFL);
+void OnSignal(int number) {
+  int none = 0;
+  g_signal.compare_exchange_strong(none, number);
+  std::signal(number, SIG_DFL);
 }
 
-class InterruptHandler {
+class SignalHandlers {
  public:
-  InterruptHandler() {
-    g_interrupted.store(false);
-    previous_ = std::signal(SIGINT, &OnInterrupt);
+  SignalHandlers() = default;
+  SignalHandlers(const SignalHandlers&) = delete;
+  SignalHandlers& operator=(const SignalHandlers&) = delete;
+  ~SignalHandlers() {
+    std::signal(SIGINT, interrupt_);
+    std::signal(SIGTERM, terminate_);
+    std::signal(SIGPIPE, pipe_);
   }
-  ~InterruptHandler() { std::signal(SIGINT, previous_); }
 
  private:
-  void (*previous_)(int);
+  using Handler = void (*)(int);
+
+  const Handler interrupt_ = std::signal(SIGINT, &OnSignal);
+  const Handler terminate_ = std::signal(SIGTERM, &OnSignal);
+  const Handler pipe_ = std::signal(SIGPIPE, SIG_IGN);
 };
 
 absl::StatusOr<std::vector<TracePlan>> LoadPlans(const StressOptions& options) {
@@ -67,39 +78,39 @@ bool Names(const StressOptions& options, std::string_view workload) {
 }
 
 absl::Status RunAll(const StressOptions& options, const std::vector<TracePlan>& plans,
-                    Session& session) {
-  if (options.replay) return session.RunReplay(*options.replay);
+                    Campaign& campaign) {
+  if (options.replay) return campaign.RunReplay(*options.replay);
   int timed = 0;
   for (const std::string& name : options.workloads) timed += name != kTraceWorkload ? 1 : 0;
   absl::Status status;
   for (const std::string& name : options.workloads) {
-    if (!status.ok() || session.finished()) break;
+    if (!status.ok()) break;
     if (name != kTraceWorkload) {
       Budget budget;
       if (options.duration) budget.duration = *options.duration / timed;
       budget.steps = options.ops;
-      status = session.RunGenerated(*FindWorkload(name), budget);
+      status = campaign.RunGenerated(*FindWorkload(name), budget);
       continue;
     }
     for (const TracePlan& plan : plans) {
-      if (status.ok() && !session.finished()) status = session.RunTrace(plan);
+      if (status.ok()) status = campaign.RunTrace(plan);
     }
   }
   return status;
 }
 
 // What the text summary does not say.
-std::string Notes(const Session& session, const Summary& summary) {
+std::string Notes(const Campaign& campaign, const Summary& summary) {
   std::string text;
-  for (const StreamDigest& digest : session.digests()) {
+  for (const StreamDigest& digest : campaign.digests()) {
     absl::StrAppendFormat(&text, "streams of %s: digest %016x over %d steps\n", digest.workload,
                           digest.digest, digest.steps);
   }
-  if (session.not_opened() != 0) {
-    absl::StrAppend(&text, "cursors not opened in time: ", session.not_opened(), "\n");
+  if (campaign.not_opened() != 0) {
+    absl::StrAppend(&text, "cursors not opened in time: ", campaign.not_opened(), "\n");
   }
-  if (session.exhausted() != 0) {
-    absl::StrAppend(&text, "operations that found no memory: ", session.exhausted(), "\n");
+  if (campaign.exhausted() != 0) {
+    absl::StrAppend(&text, "operations that found no memory: ", campaign.exhausted(), "\n");
   }
   if (!summary.violations.empty()) {
     absl::StrAppend(&text, "reproduce the first violation: ", summary.violations.front().reproduce,
@@ -108,66 +119,81 @@ std::string Notes(const Session& session, const Summary& summary) {
   return text;
 }
 
+int ReportError(const absl::Status& status, std::FILE* err) {
+  std::fprintf(err, "paddock stress: %s\n", std::string(status.message()).c_str());
+  return kExitEnvironment;
+}
+
+// Writes all reports, then `text` to `out`. Returns the exit status.
+int Deliver(const Summary& summary, const std::string& text, const StressOptions& options,
+            std::FILE* out, std::FILE* err) {
+  absl::Status delivered = WriteReports(summary, options);
+  delivered.Update(WriteText(text, out));
+  const int failed = delivered.ok() ? kExitPassed : ReportError(delivered, err);
+  if (summary.verdict() == Verdict::kFail) return kExitViolation;
+  if (failed != kExitPassed) return failed;
+  return summary.verdict() == Verdict::kPass ? kExitPassed : kExitSignal + g_signal.load();
+}
+
 // A hang leaves threads that cannot be stopped: report and go.
 [[noreturn]] void ReportHang(const StressOptions& options, const ViolationSink& sink,
-                             std::FILE* out) {
+                             std::FILE* out, std::FILE* err) {
   Summary summary;
   summary.seed = options.seed;
   summary.command = options.Command();
   summary.threads = options.threads;
   summary.violations = sink.violations();
   summary.violation_count = sink.count();
-  std::fputs(TextSummary(summary).c_str(), out);
-  (void)WriteReports(summary, options);
-  std::fflush(nullptr);
-  std::_Exit(kExitViolation);
+  std::_Exit(Deliver(summary, TextSummary(summary), options, out, err));
 }
 
 }  // namespace
 
+absl::Status WriteText(const std::string& text, std::FILE* out) {
+  errno = 0;
+  if (std::fputs(text.c_str(), out) >= 0 && std::fflush(out) == 0) return absl::OkStatus();
+  if (errno == EPIPE) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno != 0 ? errno : EIO, "cannot write to standard output");
+}
+
 int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err) {
-  const auto environment_error = [err](const absl::Status& status) {
-    std::fprintf(err, "paddock stress: %s\n", std::string(status.message()).c_str());
-    return kExitEnvironment;
-  };
   const StressEnvironment& environment = options.environment;
   if (!environment.shard_status_file.empty()) {
     const absl::Status touched = WriteFileAtomically(environment.shard_status_file, "");
-    if (!touched.ok()) return environment_error(touched);
+    if (!touched.ok()) return ReportError(touched, err);
   }
+  if (absl::Status status = CheckReports(options); !status.ok()) return ReportError(status, err);
   std::vector<TracePlan> plans;
   if (Names(options, kTraceWorkload)) {
     absl::StatusOr<std::vector<TracePlan>> loaded = LoadPlans(options);
-    if (!loaded.ok()) return environment_error(loaded.status());
+    if (!loaded.ok()) return ReportError(loaded.status(), err);
     plans = *std::move(loaded);
   }
+  g_signal.store(0);
+  const SignalHandlers signals;
   std::fprintf(err, "%s\n", options.Command().c_str());
 
-  const InterruptHandler interrupt;
   ProgressGoal goal;
   if (options.duration) goal.seconds = absl::ToDoubleSeconds(*options.duration);
   ProgressLine progress(options.progress, goal, err,
                         isatty(fileno(err)) != 0 ? Output::kTerminal : Output::kOther);
-  Session* running = nullptr;
-  Session::Hooks hooks;
-  hooks.interrupted = [] { return g_interrupted.load(); };
-  hooks.on_hang = [&](const std::string&) { ReportHang(options, running->oracles().sink, out); };
-  Session session(options, progress, std::move(hooks));
-  running = &session;
-  const absl::Status status = RunAll(options, plans, session);
+  Campaign* running = nullptr;
+  Campaign::Hooks hooks;
+  hooks.interrupted = [] { return g_signal.load() != 0; };
+  hooks.on_hang = [&](const std::string&) {
+    ReportHang(options, running->oracles().sink, out, err);
+  };
+  Campaign campaign(options, progress, std::move(hooks));
+  running = &campaign;
+  const absl::Status status = RunAll(options, plans, campaign);
   progress.Finish();
 
-  const Summary summary = session.Summarise();
-  const bool violated = summary.violation_count != 0;
-  if (!status.ok() && !violated) return environment_error(status);
-  std::fputs(TextSummary(summary).c_str(), out);
-  std::fputs(Notes(session, summary).c_str(), out);
-  std::fflush(out);
-  if (absl::Status written = WriteReports(summary, options); !written.ok()) {
-    const int failed = environment_error(written);
-    return summary.Passed() ? failed : kExitViolation;
+  const Summary summary = campaign.Summarise();
+  if (!status.ok()) {
+    const int failed = ReportError(status, err);
+    if (summary.violation_count == 0) return failed;
   }
-  return summary.Passed() ? kExitPassed : kExitViolation;
+  return Deliver(summary, TextSummary(summary) + Notes(campaign, summary), options, out, err);
 }
 
 }  // namespace paddock

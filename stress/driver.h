@@ -5,15 +5,23 @@
 //   return RunStress(options, stdout, stderr);
 //
 // Exit status: 0 no violation; 1 a violation, a hang, or an oracle that checked nothing; 3 the
-// environment: no memory, an unreadable trace, a report that cannot be written. Thread safety: one
-// thread of a process; handles SIGINT while it runs: the round is finished and reported, a second
-// one kills.
+// environment: no memory, an unreadable trace, a report that cannot be written, the summary on
+// `out` included; 130 or 143 no violation, but SIGINT or SIGTERM ended the run before all of it was
+// done. Of several, the first of 1, 3, 130 and 143.
+//
+// The files are written before `out`, so that they do not depend on who reads it; a reader that
+// closes its pipe early is no error.
+//
+// Thread safety: one thread of a process. While it runs it handles SIGINT and SIGTERM: the round is
+// finished and reported, a second one kills; and it ignores SIGPIPE.
 
 #ifndef PADDOCK_STRESS_DRIVER_H_
 #define PADDOCK_STRESS_DRIVER_H_
 
 #include <cstdio>
+#include <string>
 
+#include "absl/status/status.h"
 #include "paddock/stress/options.h"
 
 namespace paddock {
@@ -22,6 +30,11 @@ inline constexpr int kExitPassed = 0;
 inline constexpr int kExitViolation = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitEnvironment = 3;
+inline constexpr int kExitSignal = 128;  // plus the number of the signal
+
+// Writes and flushes `text`. OK if the reader of `out` has gone away; else the system's reason why
+// it does not take it.
+absl::Status WriteText(const std::string& text, std::FILE* out);
 
 int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err);
 

@@ -77,7 +77,7 @@ absl::Status Executor::Apply(RecordedCursor& cursor, const Op& op) {
           [&](const MapOp& map) {
             USegment frames = std::move(frames_.back());
             frames_.pop_back();
-            return cursor.Map(std::move(frames), map.property);
+            return cursor.Map(MappedFrames(std::move(frames), map.property));
           },
           [&](const UnmapOp& unmap) { return cursor.Unmap(unmap.bytes); },
           [&](const ProtectOp& protect) { return cursor.Protect(protect.bytes, protect.edit); },

@@ -8,12 +8,15 @@
 #include "paddock/stress/flag_reader.h"
 
 ABSL_FLAG(std::string, threads, "", "worker threads, each on a simulated CPU (default: all CPUs)");
-ABSL_FLAG(std::string, duration, "",
-          "how long the workloads run, together: 500ms, 10s, 2m, 1h30m (default: 10s)");
+ABSL_FLAG(
+    std::string, duration, "",
+    "how long the workloads run, together: 500ms, 10s, 2m, 1h30m; each runs at least one round "
+    "(default: 10s)");
 ABSL_FLAG(std::string, ops, "",
           "instead of --duration: steps of each workload, a step being a transaction or an "
           "operation outside of one");
-ABSL_FLAG(std::string, seed, "", "seed of the operation streams (default: random, printed)");
+ABSL_FLAG(std::string, seed, "",
+          "seed of the operation streams, as 7 or 0x7 (default: random, printed)");
 ABSL_FLAG(std::string, workload, "",
           "workloads, separated by commas (default: mixed, then the bundled trace)");
 ABSL_FLAG(std::string, trace, "",
@@ -21,7 +24,8 @@ ABSL_FLAG(std::string, trace, "",
 ABSL_FLAG(std::string, pace, "", "how a trace is replayed: order or free (default: order)");
 ABSL_FLAG(std::string, format, "", "page-table format: x86_64 (default: x86_64)");
 ABSL_FLAG(std::string, memory, "",
-          "simulated physical memory: 256MiB, 2GiB (default: what the workload needs)");
+          "simulated physical memory: 256MiB, 2GiB (default: what the workload needs; not with the "
+          "injection exhaust)");
 ABSL_FLAG(std::string, inject, "",
           "faults, separated by commas: alloc[=PROBABILITY], delay, stall, preempt, exhaust "
           "(default: none)");

@@ -4,25 +4,31 @@
 // published and cleared by nobody, so whoever reaches a frame through a table or a TLB, and may,
 // finds there where it came from.
 //
-//   stamps.Write(frames, frame, MakeStamp(space, va));   // before Map
-//   if (!StampAllows(stamps.At(frame), space, va)) { /* reached a frame that is somebody else's */
+//   stamps.Write(frame, MakeStamp(space, va));            // before Map
+//   if (!StampAllows(stamps.At(frame), space, va)) {
+//     // reached a frame that is somebody else's
 //   }
 //
 // The same number is written into the page itself, at offset 0, so that a load tells as well.
 //
-// Thread safety: any thread. Cost: two stores per page.
+// Thread safety: any thread. Failure of Create: RESOURCE_EXHAUSTED. Cost: two stores per page;
+// memory 8 bytes per page that was mapped.
 
 #ifndef PADDOCK_STRESS_FRAME_STAMPS_H_
 #define PADDOCK_STRESS_FRAME_STAMPS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "paddock/arch/address.h"
 #include "paddock/concurrency/sync.h"
 #include "paddock/core/frame/frame_table.h"
+#include "paddock/core/frame/mapped_region.h"
 
 namespace paddock {
 
@@ -53,10 +59,12 @@ inline std::string DescribeStamp(Stamp stamp) {
 
 class FrameStamps {
  public:
-  explicit FrameStamps(FrameTable& frames)
-      : frames_(frames),
-        base_(frames.memory().base()),
-        stamps_(new sync::Atomic<Stamp>[frames.total_pages()]) {}
+  static absl::StatusOr<std::unique_ptr<FrameStamps>> Create(FrameTable& frames) {
+    absl::StatusOr<MappedRegion> region =
+        MappedRegion::Anonymous(frames.total_pages() * sizeof(Stamp));
+    if (!region.ok()) return region.status();
+    return std::unique_ptr<FrameStamps>(new FrameStamps(frames, *std::move(region)));
+  }
 
   Stamp At(PhysAddr frame) const {
     // order: relaxed; a frame that may be reached was published after its stamp was written.
@@ -67,8 +75,7 @@ class FrameStamps {
   void Write(PhysAddr frame, Stamp stamp) {
     // order: relaxed, both; publishing the mapping orders them.
     Slot(frame).store(stamp, sync::relaxed);
-    sync::AtomicRef<uint64_t>(*reinterpret_cast<uint64_t*>(frames_.Data(frame)))
-        .store(stamp, sync::relaxed);
+    Word(frames_.Data(frame)).store(stamp, sync::relaxed);
   }
 
   // Before a frame that still may be looked at where it was is mapped at another page of the space.
@@ -78,13 +85,19 @@ class FrameStamps {
   }
 
  private:
-  sync::Atomic<Stamp>& Slot(PhysAddr frame) const {
-    return stamps_[(frame.value() - base_.value()) >> kPageBits];
+  FrameStamps(FrameTable& frames, MappedRegion region)
+      : frames_(frames), base_(frames.memory().base()), region_(std::move(region)) {}
+
+  static sync::AtomicRef<Stamp> Word(std::byte* at) {
+    return sync::AtomicRef<Stamp>(*reinterpret_cast<Stamp*>(at));
+  }
+  sync::AtomicRef<Stamp> Slot(PhysAddr frame) const {
+    return Word(region_.data() + ((frame.value() - base_.value()) >> kPageBits) * sizeof(Stamp));
   }
 
   FrameTable& frames_;
   const PhysAddr base_;
-  const std::unique_ptr<sync::Atomic<Stamp>[]> stamps_;
+  const MappedRegion region_;
 };
 
 }  // namespace paddock

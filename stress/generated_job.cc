@@ -9,7 +9,8 @@
 namespace paddock {
 namespace {
 
-// How many steps pass between two looks at the clock.
+// How many steps pass between two looks at the clock; the first look comes after them, so that a
+// short slice is not empty.
 constexpr uint64_t kStepsPerLook = 16;
 
 }  // namespace
@@ -25,7 +26,7 @@ void GeneratedJob::RunSlice(Stream& stream, uint32_t number, const SliceLimit& l
   uint64_t digest = digests_[number].value;
   uint64_t done = 0;
   for (; done < limit.steps && !stream.world().failed(); ++done) {
-    if (done % kStepsPerLook == 0 && sync::NowNs() >= limit.deadline_ns) break;
+    if (done != 0 && done % kStepsPerLook == 0 && sync::NowNs() >= limit.deadline_ns) break;
     step.clear();
     generator->Next(step);
     for (const Op& op : step) digest = DigestOp(digest, op);

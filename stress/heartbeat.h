@@ -22,6 +22,7 @@ class alignas(128) Heartbeat {
  public:
   struct Beat {
     uint64_t count = 0;            // operations begun
+    uint64_t waits = 0;            // looks for work that found none
     uint64_t kind = ~uint64_t{0};  // index in Op; ~0: none
     uint64_t space = 0;
     VirtRange range;
@@ -36,18 +37,18 @@ class alignas(128) Heartbeat {
     start_.store(range.start.value(), sync::relaxed);
     end_.store(range.end.value(), sync::relaxed);
     cpu_.store(cpu, sync::relaxed);
-    Tick();
-  }
-  void Tick() {
-    // order: relaxed, as in Begin.
     count_.store(count_.load(sync::relaxed) + 1, sync::relaxed);
   }
+  // There is nothing to do: others have all the work.
+  // order: relaxed, as in Begin.
+  void Wait() { waits_.store(waits_.load(sync::relaxed) + 1, sync::relaxed); }
   // order: relaxed, as in Begin.
   void SetWorking(bool working) { working_.store(working ? 1 : 0, sync::relaxed); }
 
   Beat Read() const {
     // order: relaxed, as in Begin.
     return {count_.load(sync::relaxed),
+            waits_.load(sync::relaxed),
             kind_.load(sync::relaxed),
             space_.load(sync::relaxed),
             {VirtAddr(start_.load(sync::relaxed)), VirtAddr(end_.load(sync::relaxed))},
@@ -57,6 +58,7 @@ class alignas(128) Heartbeat {
 
  private:
   sync::Atomic<uint64_t> count_{0};
+  sync::Atomic<uint64_t> waits_{0};
   sync::Atomic<uint64_t> kind_{~uint64_t{0}};
   sync::Atomic<uint64_t> space_{0};
   sync::Atomic<uint64_t> start_{0};

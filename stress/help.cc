@@ -17,10 +17,12 @@ std::string StressHelp() {
     absl::StrAppend(&text, "  ", std::string(info.name), std::string(12 - info.name.size(), ' '),
                     std::string(info.summary), "\n");
   }
-  absl::StrAppend(
-      &text, "  trace       the address-space activity of a recorded program\n",
-      "\nExit status: 0 no violation; 1 a violation; 2 bad usage; 3 the environment (no "
-      "memory,\nan unreadable trace).\n");
+  absl::StrAppend(&text, "  trace       the address-space activity of a recorded program\n",
+                  "\nExit status: 0 no violation; 1 a violation; 2 bad usage; 3 the environment "
+                  "(no memory, an\n"
+                  "unreadable trace, a report that cannot be written); 130 or 143 no violation, "
+                  "but interrupted\n"
+                  "by SIGINT or SIGTERM.\n");
   return text;
 }
 

@@ -11,8 +11,8 @@
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (paddock::WantsHelp(args)) {
-    std::fputs(paddock::StressHelp().c_str(), stdout);
-    return paddock::kExitPassed;
+    const absl::Status written = paddock::WriteText(paddock::StressHelp(), stdout);
+    return written.ok() ? paddock::kExitPassed : paddock::kExitEnvironment;
   }
   absl::StatusOr<paddock::StressOptions> options =
       paddock::ParseStressOptions(args, paddock::StressEnvironment::FromProcess());

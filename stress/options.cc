@@ -2,15 +2,21 @@
 
 #include "paddock/stress/options.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <map>
 #include <random>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "paddock/concurrency/cpu_set.h"
 #include "paddock/stress/flag_reader.h"
@@ -35,10 +41,22 @@ std::vector<std::string> SplitList(const std::string& text) {
   return absl::StrSplit(text, ',', absl::SkipEmpty());
 }
 
+// A word of the command line as the shell takes it for one.
+std::string Quoted(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+  if (word.find_first_not_of(kPlain) == std::string::npos) return word;
+  return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
+}
+
 absl::Status ReadWorkloads(StressOptions& options) {
   const std::string text = absl::GetFlag(FLAGS_workload);
-  options.traces = SplitList(absl::GetFlag(FLAGS_trace));
+  const std::string traces = absl::GetFlag(FLAGS_trace);
+  options.traces = SplitList(traces);
   options.workloads = SplitList(text);
+  if (!traces.empty() && options.traces.empty()) {
+    return WrongFlag("trace", traces, "names no file");
+  }
   bool has_trace = false;
   for (const std::string& name : options.workloads) {
     has_trace = has_trace || name == kTraceWorkload;
@@ -108,12 +126,15 @@ absl::Status ReadAmounts(StressOptions& options) {
 
 absl::Status ReadSeed(StressOptions& options) {
   const auto parse = [](const std::string& text, uint64_t* seed) {
-    return absl::SimpleAtoi(text, seed) || absl::SimpleHexAtoi(text, seed);
+    return absl::StartsWith(text, "0x") ? absl::SimpleHexAtoi(text, seed)
+                                        : absl::SimpleAtoi(text, seed);
   };
   const std::string flag = absl::GetFlag(FLAGS_seed);
   const StressEnvironment& environment = options.environment;
   if (!flag.empty()) {
-    if (!parse(flag, &options.seed)) return WrongFlag("seed", flag, "it is a number below 2^64");
+    if (!parse(flag, &options.seed)) {
+      return WrongFlag("seed", flag, "it is a number below 2^64, as 7 or 0x7");
+    }
   } else if (!environment.random_seed.empty()) {
     if (!parse(environment.random_seed, &options.seed)) {
       return absl::InvalidArgumentError(
@@ -127,6 +148,35 @@ absl::Status ReadSeed(StressOptions& options) {
     options.seed = SeedOf({options.seed, environment.shard_index}) >> 16;
   }
   return absl::OkStatus();
+}
+
+absl::Status WantsTwoMemories() {
+  return absl::InvalidArgumentError(
+      "the injection exhaust chooses how little memory there is, --memory says how much: give one "
+      "of them");
+}
+
+// A report must not replace another one, nor a recording.
+absl::Status CheckFiles(const StressOptions& options) {
+  std::map<std::string, std::string> used;  // by canonical name: what for
+  const auto use = [&](const std::string& flag, const std::string& file) {
+    if (file.empty()) return absl::OkStatus();
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::absolute(file, error);
+    const std::string name = std::filesystem::weakly_canonical(path, error).string();
+    std::string& before = used[error ? file : name];
+    if (!before.empty() && (before != "trace" || flag != "trace")) {
+      return WrongFlag(flag, file, absl::StrCat("it is the file of --", before, " too"));
+    }
+    before = flag;
+    return absl::OkStatus();
+  };
+  absl::Status status;
+  for (const std::string& trace : options.traces) status.Update(use("trace", trace));
+  status.Update(use("json", options.json));
+  status.Update(use("junit", options.junit));
+  status.Update(use("report", options.report));
+  return status;
 }
 
 absl::Status ReadRest(StressOptions& options) {
@@ -146,10 +196,11 @@ absl::Status ReadRest(StressOptions& options) {
     return WrongFlag("inject", inject, std::string(injections.status().message()));
   }
   options.inject = *injections;
+  if (options.inject.Has(Injection::kExhaust) && options.memory_bytes) return WantsTwoMemories();
   options.json = absl::GetFlag(FLAGS_json);
   options.junit = absl::GetFlag(FLAGS_junit);
   options.report = absl::GetFlag(FLAGS_report);
-  return absl::OkStatus();
+  return CheckFiles(options);
 }
 
 absl::Status ReadReplay(StressOptions& options) {
@@ -166,6 +217,7 @@ absl::Status ReadReplay(StressOptions& options) {
   }
   absl::StatusOr<ReplayToken> token = ParseReplayToken(text);
   if (!token.ok()) return WrongFlag("replay", text, std::string(token.status().message()));
+  if (token->inject.Has(Injection::kExhaust) && options.memory_bytes) return WantsTwoMemories();
   options.workloads = {token->workload};
   options.seed = token->seed;
   options.threads = token->threads;
@@ -227,15 +279,19 @@ absl::StatusOr<StressOptions> ParseStressOptions(const std::vector<std::string>&
 }
 
 std::string StressOptions::Command() const {
-  std::string text = absl::StrCat("./paddock stress --seed=", seed, " --threads=", threads,
-                                  " --workload=", absl::StrJoin(workloads, ","));
-  if (replay) text = absl::StrCat("./paddock stress --replay='", ToString(*replay), "'");
-  if (!traces.empty()) absl::StrAppend(&text, " --trace=", absl::StrJoin(traces, ","));
-  if (pace == TracePace::kFree) absl::StrAppend(&text, " --pace=free");
-  if (duration) absl::StrAppend(&text, " --duration=", absl::FormatDuration(*duration));
-  if (ops) absl::StrAppend(&text, " --ops=", *ops);
+  std::string text = "./paddock stress";
+  if (replay) {
+    absl::StrAppend(&text, " --replay='", ToString(*replay), "'");
+  } else {
+    absl::StrAppend(&text, " --seed=", seed, " --threads=", threads,
+                    " --workload=", absl::StrJoin(workloads, ","));
+    if (!traces.empty()) absl::StrAppend(&text, " --trace=", Quoted(absl::StrJoin(traces, ",")));
+    if (pace == TracePace::kFree) absl::StrAppend(&text, " --pace=free");
+    if (duration) absl::StrAppend(&text, " --duration=", absl::FormatDuration(*duration));
+    if (ops) absl::StrAppend(&text, " --ops=", *ops);
+    if (inject.set != 0) absl::StrAppend(&text, " --inject=", inject.ToString());
+  }
   if (memory_bytes) absl::StrAppend(&text, " --memory=", *memory_bytes);
-  if (!replay && inject.set != 0) absl::StrAppend(&text, " --inject=", inject.ToString());
   return text;
 }
 

@@ -2,8 +2,8 @@
 //
 // What the harness is asked to do: the flags, and what Bazel's test protocol adds to them.
 //
-//   absl::StatusOr<StressOptions> options = ParseStressOptions({"--threads=2", "--duration=10s"},
-//   {}); if (!options.ok()) { /* print the message, exit 2 */ }
+//   absl::StatusOr<StressOptions> options = ParseStressOptions({"--threads=2", "--seed=7"}, {});
+//   if (!options.ok()) { /* print the message, exit 2 */ }
 //
 // Thread safety: a value; parsing by one thread at a time. Failure: INVALID_ARGUMENT saying what is
 // wrong and what would be right.
@@ -62,7 +62,7 @@ struct StressOptions {
   std::optional<ReplayToken> replay;
 
   StressEnvironment environment;
-  // What is needed to run the same again, as a command line.
+  // What is needed to run the same again, as a command line for a shell.
   std::string Command() const;
 };
 

@@ -27,7 +27,7 @@ inline constexpr uint64_t kGraceDeadlineNs = 20'000'000'000;
 struct Oracles {
   Oracles(uint32_t cpus, std::string reproduce)
       : sink(std::move(reproduce)),
-        history(cpus, /*events_per_worker=*/uint64_t{1} << 14),
+        history(cpus, /*mappings_per_worker=*/uint64_t{1} << 14),
         serializability(sink),
         walker(cpus, sink),
         tlb(cpus, sink, history),

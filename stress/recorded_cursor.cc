@@ -4,8 +4,6 @@
 
 #include <utility>
 
-#include "paddock/core/space/mapped_frames.h"
-
 namespace paddock {
 
 absl::Status RecordedCursor::Judge(std::string_view what, VirtRange range, absl::Status status) {
@@ -59,8 +57,9 @@ void RecordedCursor::Close() {
   stream_.Lap<CloseOp>();
 }
 
-absl::Status RecordedCursor::Map(USegment&& frames, PageProperty property, Provenance provenance) {
-  const FrameRun run = frames.run();
+absl::Status RecordedCursor::Map(MappedFrames&& item, Provenance provenance) {
+  const FrameRun run = item.frames.run();
+  const PageProperty property = item.property;
   const VirtRange range = Ahead(run.pages * kPageSize);
   stream_.Starts<MapOp>(space_.id, range);
   FrameStamps& stamps = stream_.world().stamps();
@@ -72,21 +71,21 @@ absl::Status RecordedCursor::Map(USegment&& frames, PageProperty property, Prove
       stamps.Write(frame, MakeStamp(space_.id, range.start.Plus(i * kPageSize)));
     }
   }
-  MappedFrames item(std::move(frames), property);
+  const MetaSlot& slot = stream_.machine().frames().slot(run.start);
+  // order: relaxed; it changes when a frame is freed, and this one is ours.
+  const uint32_t generation = slot.generation.load(sync::relaxed);
   absl::Status status = change_->Map(std::move(item));
   const uint64_t now = stream_.Lap<MapOp>();
-  if (!status.ok()) {
-    frames = std::move(item.frames);
-    return Judge("map", range, std::move(status));
-  }
+  if (!status.ok()) return Judge("map", range, std::move(status));
   stream_.log().Map(range, run.start, property);
   const uint32_t cpu = stream_.pin().cpu().value;
   stream_.world().oracles().history.Record(cpu, {.ns = now,
                                                  .frame = run.start.value(),
                                                  .va = range.start.value(),
+                                                 .pages = static_cast<uint32_t>(run.pages),
+                                                 .generation = generation,
                                                  .space = space_.id,
-                                                 .cpu = cpu,
-                                                 .kind = FrameEventKind::kMapped});
+                                                 .cpu = cpu});
   return status;
 }
 
@@ -106,7 +105,7 @@ absl::Status RecordedCursor::Protect(uint64_t bytes, const PropertyEdit& edit) {
   absl::StatusOr<uint64_t> pages = change_->Protect(bytes, edit);
   stream_.Lap<ProtectOp>();
   if (!pages.ok()) return Judge("protect", range, pages.status());
-  stream_.log().Protect(range, edit);
+  stream_.log().Protect(range, edit, *pages);
   return absl::OkStatus();
 }
 
@@ -116,9 +115,11 @@ absl::Status RecordedCursor::ProtectNext(uint64_t bytes, const PropertyEdit& edi
   absl::StatusOr<std::optional<Protected>> next = change_->ProtectNext(bytes, edit);
   stream_.Lap<ProtectNextOp>();
   if (!next.ok()) return Judge("protect_next", range, next.status());
-  std::optional<VirtRange> changed;
-  if (*next) changed = (*next)->range;
-  stream_.log().ProtectNext(range, changed, edit);
+  if (*next) {
+    stream_.log().ProtectNext(range, (*next)->range, (*next)->before, edit);
+  } else {
+    stream_.log().FoundNothing(LoggedKind::kProtectNext, range);
+  }
   return absl::OkStatus();
 }
 
@@ -159,10 +160,13 @@ absl::StatusOr<std::optional<VmSpace::CursorMut::Taken>> RecordedCursor::TakeNex
   absl::StatusOr<std::optional<VmSpace::CursorMut::Taken>> taken = change_->TakeNext(bytes);
   stream_.Lap<TakeNextOp>();
   if (!taken.ok()) return Judge("take_next", range, taken.status());
-  if (*taken) {
-    stream_.log().TakeNext(range, (*taken)->range, (*taken)->pages);
+  if (!*taken) {
+    stream_.log().FoundNothing(LoggedKind::kTakeNext, range);
+  } else if (const std::optional<MappedFrames>& item = (*taken)->item) {
+    stream_.log().TakeItem(range, (*taken)->range, (*taken)->pages, item->frames.start(),
+                           item->frames.pages(), item->property);
   } else {
-    stream_.log().TakeNext(range, std::nullopt, 0);
+    stream_.log().TakeTable(range, (*taken)->range, (*taken)->pages);
   }
   return taken;
 }

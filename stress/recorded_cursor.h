@@ -4,7 +4,7 @@
 //
 //   RecordedCursor cursor(stream, space);
 //   if (!cursor.Open({.range = range}).ok()) return;
-//   cursor.Map(*std::move(frame), kReadWriteUser);
+//   cursor.Map(MappedFrames(*std::move(frame), kReadWriteUser));
 //   cursor.Unmap(length);
 //   // closed by the destructor
 //
@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "paddock/core/space/mapped_frames.h"
 #include "paddock/core/space/vm_space.h"
 #include "paddock/core/spec/property_edit.h"
 #include "paddock/stress/ops.h"
@@ -46,9 +47,8 @@ class RecordedCursor {
   void Close();
   bool open() const { return change_.has_value() || look_.has_value(); }
 
-  // `frames` is untouched on an error.
-  absl::Status Map(USegment&& frames, PageProperty property,
-                   Provenance provenance = Provenance::kFresh);
+  // `item` is untouched on an error.
+  absl::Status Map(MappedFrames&& item, Provenance provenance = Provenance::kFresh);
   absl::Status Unmap(uint64_t bytes);
   absl::Status Protect(uint64_t bytes, const PropertyEdit& edit);
   absl::Status ProtectNext(uint64_t bytes, const PropertyEdit& edit);

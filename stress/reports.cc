@@ -32,6 +32,16 @@ std::string ReproScript(const Summary& summary) {
 
 }  // namespace
 
+absl::Status CheckReports(const StressOptions& options) {
+  const std::string& outputs = options.environment.outputs_dir;
+  for (const std::string& path : {options.json, options.junit, options.report,
+                                  outputs.empty() ? "" : absl::StrCat(outputs, "/summary.txt")}) {
+    if (path.empty()) continue;
+    if (absl::Status status = CheckFileWritable(path); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WriteReports(const Summary& summary, const StressOptions& options) {
   absl::Status first;
   const auto write = [&](const std::string& path, const std::string& text) {
@@ -46,7 +56,7 @@ absl::Status WriteReports(const Summary& summary, const StressOptions& options) 
   write(absl::StrCat(outputs, "/summary.txt"), TextSummary(summary));
   write(absl::StrCat(outputs, "/summary.json"), JsonSummary(summary));
   write(absl::StrCat(outputs, "/junit.xml"), JunitSummary(summary));
-  if (!summary.Passed()) {
+  if (summary.verdict() == Verdict::kFail) {
     write(absl::StrCat(outputs, "/history.txt"), History(summary));
     write(absl::StrCat(outputs, "/repro.sh"), ReproScript(summary));
   }

@@ -4,6 +4,7 @@
 // the test's undeclared outputs (summary.txt, summary.json, junit.xml, and after a violation
 // history.txt and repro.sh).
 //
+//   absl::Status writable = CheckReports(options);      // before the run
 //   absl::Status written = WriteReports(summary, options);
 //
 // Thread safety: a pure function but for the files. Failure: the first one, naming the file; no
@@ -17,6 +18,9 @@
 #include "paddock/stress/report/summary.h"
 
 namespace paddock {
+
+// Whether the files that `options` asks for can be written where they are to be.
+absl::Status CheckReports(const StressOptions& options);
 
 absl::Status WriteReports(const Summary& summary, const StressOptions& options);
 

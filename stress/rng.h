@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <string_view>
 
 namespace paddock {
 
@@ -45,6 +46,13 @@ constexpr uint64_t SeedOf(std::initializer_list<uint64_t> parts) {
   uint64_t seed = 0;
   for (const uint64_t part : parts) seed = MixBits(seed + 0x9e3779b97f4a7c15 + MixBits(part));
   return seed;
+}
+
+// A part of a seed that depends on every character.
+constexpr uint64_t HashName(std::string_view name) {
+  uint64_t hash = 0;
+  for (const char c : name) hash = MixBits(hash * 31 + static_cast<unsigned char>(c));
+  return hash;
 }
 
 }  // namespace paddock

@@ -50,6 +50,12 @@ void Stream::Poll() {
   if (!injector_.SkipsPoll()) machine().Poll(pin());
 }
 
+void Stream::AwaitWork() {
+  state_.heartbeat.Wait();
+  Poll();
+  sync::YieldThread();
+}
+
 void Stream::Idle(uint32_t yields) {
   Starts<IdleOp>(0, {});
   const CpuId cpu = pin().cpu();
@@ -175,11 +181,7 @@ std::optional<USegment> Stream::Allocate(uint64_t pages) {
     Relieve();
   }
   ++stats().exhausted;
-  if (pages == 1 && !may_fail) {
-    world_.Fail(absl::ResourceExhaustedError(absl::StrFormat(
-        "%d MiB of memory are not enough: all of it is in use; give more with --memory=%dMiB",
-        world_.options().memory_bytes >> 20, world_.options().memory_bytes >> 19)));
-  }
+  if (pages == 1) world_.FailForMemory("for what is mapped at once");
   return std::nullopt;
 }
 

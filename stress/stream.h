@@ -84,6 +84,8 @@ class Stream {
 
   // An interrupt point.
   void Poll();
+  // The same for a stream whose work is with others at the moment; no sign of a hang.
+  void AwaitWork();
   // The CPU goes idle and comes back.
   void Idle(uint32_t yields);
   void Grace();

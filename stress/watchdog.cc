@@ -10,13 +10,12 @@
 
 namespace paddock {
 
-Watchdog::Watchdog(std::vector<const StreamState*> streams, Oracles& oracles, Options options,
-                   std::function<void(const std::string&)> on_hang)
-    : streams_(std::move(streams)),
-      oracles_(oracles),
+Watchdog::Watchdog(std::vector<const StreamState*> streams, Oracles& oracles,
+                   const Options& options, std::function<void(const std::string&)> on_hang)
+    : oracles_(oracles),
       options_(options),
       on_hang_(std::move(on_hang)),
-      seen_(streams_.size()),
+      detector_(std::move(streams), options),
       thread_([this] { Run(); }) {}
 
 Watchdog::~Watchdog() {
@@ -32,7 +31,7 @@ void Watchdog::Watch(const World& world, std::string workload, Phase phase) {
   const std::lock_guard<std::mutex> lock(mutex_);
   world_ = &world;
   workload_ = std::move(workload);
-  closing_since_ns_ = phase == Phase::kClosing ? sync::NowNs() : 0;
+  detector_.Restart(sync::NowNs(), phase);
 }
 
 void Watchdog::Forget() {
@@ -49,19 +48,8 @@ void Watchdog::Run() {
 }
 
 void Watchdog::Look(uint64_t now_ns) {
-  oracles_.ageing.CheckDeadlines(now_ns, [this] { return Describe(); });
-  const auto patience_ns = static_cast<uint64_t>(absl::ToInt64Nanoseconds(options_.patience));
-  bool hangs = closing_since_ns_ != 0 && now_ns > closing_since_ns_ &&
-               now_ns - closing_since_ns_ > 2 * patience_ns;
-  for (size_t i = 0; i < streams_.size(); ++i) {
-    const Heartbeat::Beat beat = streams_[i]->heartbeat.Read();
-    Seen& seen = seen_[i];
-    if (!beat.working || beat.count != seen.count || seen.since_ns == 0) {
-      seen = {beat.count, now_ns};
-    } else if (now_ns - seen.since_ns > patience_ns) {
-      hangs = true;
-    }
-  }
+  const bool hangs = detector_.Look(now_ns);
+  oracles_.ageing.CheckDeadlines(now_ns, detector_.awake_since_ns(), [this] { return Describe(); });
   if (!hangs || reported_) return;
   reported_ = true;
   on_hang_(absl::StrCat("no progress for ", absl::FormatDuration(options_.patience), " in ",
@@ -70,7 +58,7 @@ void Watchdog::Look(uint64_t now_ns) {
 
 std::string Watchdog::Describe() const {
   std::string text = world_->DescribeCpus();
-  for (const StreamState* stream : streams_) {
+  for (const StreamState* stream : detector_.streams()) {
     const Heartbeat::Beat beat = stream->heartbeat.Read();
     absl::StrAppendFormat(&text,
                           "\n  thread %d on cpu %d: %s, operation %d, %s of space %d, range "

@@ -51,7 +51,9 @@ absl::Status World::Start() {
   machine_ = *std::move(machine);
   delaying_.Attach(machine_->bus());
   FrameTable& frames = machine_->frames();
-  stamps_ = std::make_unique<FrameStamps>(frames);
+  absl::StatusOr<std::unique_ptr<FrameStamps>> stamps = FrameStamps::Create(frames);
+  if (!stamps.ok()) return stamps.status();
+  stamps_ = *std::move(stamps);
   spaces_ = std::make_unique<SpaceSlots>(options_.fixed_spaces + options_.churned_spaces);
   torture_ = std::make_unique<RcuTorture>(*machine_, oracles_.ageing);
   const PhysAddr base = machine_->memory().base();
@@ -99,6 +101,14 @@ void World::Fail(absl::Status status) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (status_.ok()) status_ = std::move(status);
   failed_.store(1, sync::seq_cst);
+}
+
+void World::FailForMemory(std::string_view for_what) {
+  if (options_.inject.MayExhaust()) return;
+  const uint64_t bytes = options_.memory_bytes;
+  Fail(absl::ResourceExhaustedError(
+      absl::StrFormat("%d MiB of memory are not enough %s; give more with --memory=%dMiB",
+                      bytes >> 20, std::string(for_what), bytes >> 19)));
 }
 
 absl::Status World::status() const {

@@ -4,8 +4,9 @@
 // frames, objects for the torture of grace periods.
 //
 //   auto world = World::Create({.cpus = 2, .fixed_spaces = 1}, oracles);
-//   ... rounds of streams ...; after each, with all CPUs idle: (*world)->EndRound(logs);
-//   (*world)->Close(totals);       // takes everything down and balances the books
+//   ...                              // a round of streams
+//   (*world)->EndRound(logs);        // after each, with all CPUs idle
+//   (*world)->Close(opened, totals); // takes everything down and balances the books
 //
 // Thread safety: EndRound and Close while no stream runs; the rest from any stream. Failure of
 // Create: RESOURCE_EXHAUSTED, saying how much memory would do. A stream that cannot go on calls
@@ -20,6 +21,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -87,6 +89,8 @@ class World {
 
   // Streams should stop: the environment does not allow to go on. The first status is kept.
   void Fail(absl::Status status);
+  // The same because memory has run out, which is not enough `for_what`; nothing if it may.
+  void FailForMemory(std::string_view for_what);
   bool failed() const { return failed_.load(sync::seq_cst) != 0; }
   absl::Status status() const;
 

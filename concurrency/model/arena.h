@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-// Where memory comes from in a binary that is built with the model backend, whose `operator new` and
-// `mmap` this library replaces.
+// Where memory comes from in a binary that is built with the model backend, whose `operator new`
+// and `mmap` this library replaces.
 //
 // While the code under test runs, from an arena: the same addresses in every execution, nothing is
 // used twice within one, and starting over is one assignment. Everything else, and what the model

@@ -16,7 +16,8 @@
 //
 // The bound counts deviations from the default schedule: preemptions, old values read, deadlines
 // that pass early. Switching away from a thread that blocks or ends costs nothing, so a bound of 2
-// reaches states of any depth (M. Musuvathi and S. Qadeer, "Iterative context bounding", PLDI 2007).
+// reaches states of any depth (M. Musuvathi and S. Qadeer, "Iterative context bounding", PLDI
+// 2007).
 //
 // No thread is preempted in front of an operation on a location that only one thread uses: it
 // commutes with what the others do, so the same states are reached by preempting later. Which

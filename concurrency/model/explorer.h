@@ -21,8 +21,8 @@
 //   Exploration result = explorer.Run({.method = Search::Method::kDepthFirst, .bound = 2});
 //   if (result.violation) std::puts(result.violation->trace.c_str());
 //
-// First the default schedule runs twice, and must do the same both times: a scenario that depends on
-// anything else could neither be searched nor replayed. A violation is shortened: deviations are
+// First the default schedule runs twice, and must do the same both times: a scenario that depends
+// on anything else could neither be searched nor replayed. A violation is shortened: deviations are
 // left out of its schedule as long as the same kind of failure remains.
 //
 // Thread safety: one Explorer runs at a time. Cost: an execution takes what its code takes, plus

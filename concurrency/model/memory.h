@@ -33,12 +33,12 @@
 // explored: loads that read from stores executed later (load buffering), modification orders
 // against the order of execution (2+2W), executions whose S contradicts happens-before between
 // weaker operations, compare-exchanges that fail without a reason or by reading an old value, and
-// stores older than kHistory. Docs: docs/exploration.md. After B. Norris and B. Demsky, "CDSChecker",
-// OOPSLA 2013, and D. Vyukov's Relacy.
+// stores older than kHistory. Docs: docs/exploration.md. After B. Norris and B. Demsky,
+// "CDSChecker", OOPSLA 2013, and D. Vyukov's Relacy.
 //
-// Races: each location knows the last read and the last write of every thread. Accesses that are not
-// atomic (Plain, construction, destruction, handing memory back and taking it anew) must be ordered
-// by happens-before against the accesses that conflict with them.
+// Races: each location knows the last read and the last write of every thread. Accesses that are
+// not atomic (Plain, construction, destruction, handing memory back and taking it anew) must be
+// ordered by happens-before against the accesses that conflict with them.
 //
 // Thread safety: none, as everything here. Cost: a few dozen nanoseconds per access.
 namespace paddock::model {

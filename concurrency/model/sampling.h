@@ -36,10 +36,10 @@ class UniformRandom final : public Strategy {
   uint64_t left_;
 };
 
-// Probabilistic concurrency testing (S. Burckhardt et al., ASPLOS 2010): random priorities, of which
-// the highest runs, and `depth` - 1 random ticks at which the running thread drops below all others.
-// A bug that needs `depth` orderings to be right is found with probability at least 1 / (n * k^(d-1))
-// per execution of n threads and k ticks. Loads read as in UniformRandom.
+// Probabilistic concurrency testing (S. Burckhardt et al., ASPLOS 2010): random priorities, of
+// which the highest runs, and `depth` - 1 random ticks at which the running thread drops below all
+// others. A bug that needs `depth` orderings to be right is found with probability at least 1 / (n
+// * k^(d-1)) per execution of n threads and k ticks. Loads read as in UniformRandom.
 class PriorityRandom final : public Strategy {
  public:
   PriorityRandom(uint64_t seed, uint64_t executions, uint32_t depth)

@@ -45,7 +45,9 @@ absl::StatusOr<std::unique_ptr<FrameTable>> FrameTable::Create(PhysicalMemory& m
   table->allocator_ = std::make_unique<BuddyAllocator>(table->slots_, memory.range(), cpus);
   if (table->options_.wrap_allocator) {
     table->allocator_ = table->options_.wrap_allocator(std::move(table->allocator_));
-    PADDOCK_CHECK(table->allocator_ != nullptr, "wrap_allocator returned no allocator");
+    if (table->allocator_ == nullptr) {
+      return absl::InvalidArgumentError("wrap_allocator returned no allocator");
+    }
   }
   return table;
 }

@@ -75,8 +75,9 @@ class FrameTable {
  public:
   using Options = FrameTableOptions;
 
-  // `memory` and `cpus` must outlive the table. INVALID_ARGUMENT: `max_references` out of range, or
-  // more than 2^32 - 2 frames. RESOURCE_EXHAUSTED: no address space for the slots.
+  // `memory` and `cpus` must outlive the table. INVALID_ARGUMENT: `max_references` out of range,
+  // more than 2^32 - 2 frames, or no allocator from `wrap_allocator`. RESOURCE_EXHAUSTED: no
+  // address space for the slots.
   static absl::StatusOr<std::unique_ptr<FrameTable>> Create(PhysicalMemory& memory,
                                                             CpuRegistry& cpus,
                                                             Options options = Options());

@@ -7,9 +7,9 @@
 //   FramesIo scattered(frames);             // std::vector<UFrame>: frame i is at offset i * 4 KiB
 //   absl::StatusOr<uint64_t> word = scattered.ReadVal<uint64_t>(4092);    // across two frames
 //
-// Thread safety: const, any thread. They refer to the memory and do not own it. Failure: OUT_OF_RANGE
-// for offsets beyond size(), with nothing done; else that of the reader or writer that was passed.
-// Cost: two words, to be made where they are needed.
+// Thread safety: const, any thread. They refer to the memory and do not own it. Failure:
+// OUT_OF_RANGE for offsets beyond size(), with nothing done; else that of the reader or writer that
+// was passed. Cost: two words, to be made where they are needed.
 
 #ifndef PADDOCK_CORE_IO_MEMORY_IO_H_
 #define PADDOCK_CORE_IO_MEMORY_IO_H_

@@ -33,13 +33,6 @@ absl::Status MemoryWindow::Resolve(Access access, WalkFault fault, int faults) c
   return user_->Resolve(*pin_, va_, access, fault);
 }
 
-uint64_t Copy(HostWindow& from, HostWindow& to, uint64_t bytes) {
-  CopyShared(to.data(), from.data(), bytes);
-  from.Advance(bytes);
-  to.Advance(bytes);
-  return bytes;
-}
-
 // race: 1. A copy between two user pages.
 //   1. This CPU looks the target up: frame F.
 //   2. It looks the source up, which faults. The handler polls: this CPU flushes, and acknowledges
@@ -215,8 +208,7 @@ absl::StatusOr<std::byte*> PlaceOfOnce(const MemoryWindow& window, Access access
   }
 }
 
-absl::Status CheckLeft(uint64_t left, uint64_t wanted) {
-  if (wanted <= left) return absl::OkStatus();
+absl::Status TooFewLeft(uint64_t left, uint64_t wanted) {
   return absl::OutOfRangeError(absl::StrFormat("%u bytes where %u are left", wanted, left));
 }
 

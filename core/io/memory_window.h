@@ -22,6 +22,7 @@
 #include "paddock/arch/address.h"
 #include "paddock/concurrency/check.h"
 #include "paddock/concurrency/cpu.h"
+#include "paddock/concurrency/shared_copy.h"
 #include "paddock/core/io/io_result.h"
 #include "paddock/core/io/user_memory.h"
 
@@ -108,7 +109,12 @@ class MemoryWindow {
 
 // Copies `bytes`, or until a byte of either faults. Both windows advance by what was copied.
 // Precondition: neither has fewer left.
-uint64_t Copy(HostWindow& from, HostWindow& to, uint64_t bytes);
+inline uint64_t Copy(HostWindow& from, HostWindow& to, uint64_t bytes) {
+  CopyShared(to.data(), from.data(), bytes);
+  from.Advance(bytes);
+  to.Advance(bytes);
+  return bytes;
+}
 IoResult Copy(MemoryWindow& from, MemoryWindow& to, uint64_t bytes);
 IoResult Copy(HostWindow& from, MemoryWindow& to, uint64_t bytes);
 IoResult Copy(MemoryWindow& from, HostWindow& to, uint64_t bytes);
@@ -137,7 +143,10 @@ absl::StatusOr<std::byte*> PlaceOfOnce(const HostWindow& window, Access access, 
 absl::StatusOr<std::byte*> PlaceOfOnce(const MemoryWindow& window, Access access, uint64_t size);
 
 // OUT_OF_RANGE: fewer than `wanted` bytes are left.
-absl::Status CheckLeft(uint64_t left, uint64_t wanted);
+absl::Status TooFewLeft(uint64_t left, uint64_t wanted);
+inline absl::Status CheckLeft(uint64_t left, uint64_t wanted) {
+  return wanted <= left ? absl::OkStatus() : TooFewLeft(left, wanted);
+}
 // INVALID_ARGUMENT: `address` is not a multiple of `align`, or `left` is not one of `size`.
 absl::Status CheckFill(uint64_t address, uint64_t left, uint64_t size, uint64_t align);
 

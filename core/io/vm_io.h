@@ -15,8 +15,8 @@
 //
 // A type becomes one by deriving from VmIoOperations<itself> and providing
 //
-//   absl::Status Read(uint64_t offset, VmWriter<Fallible>& writer) const;    // writer.avail() bytes
-//   absl::Status Write(uint64_t offset, VmReader<Fallible>& reader) const;   // reader.remain() bytes
+//   absl::Status Read(uint64_t offset, VmWriter<Fallible>& writer) const;   // writer.avail()
+//   absl::Status Write(uint64_t offset, VmReader<Fallible>& reader) const;  // reader.remain()
 //
 // and for VmIoOnce, ReadOnce and WriteOnce. Static, not virtual: most operations are templates over
 // the value's type, which virtual functions cannot be, and a call of Read costs about what a small

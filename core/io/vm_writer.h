@@ -112,8 +112,9 @@ class VmWriter {
     return absl::OkStatus();
   }
 
-  // Writes copies of `value` to all that is available; the result counts bytes. INVALID_ARGUMENT: the cursor is not aligned
-  // as T is, or avail() is not a multiple of its size; nothing is written then.
+  // Writes copies of `value` to all that is available; the result counts bytes. INVALID_ARGUMENT:
+  // the cursor is not aligned as T is, or avail() is not a multiple of its size; nothing is written
+  // then.
   template <Pod T>
   IoResult Fill(const T& value) {
     const uint64_t all = avail();

@@ -96,8 +96,8 @@ concept ManagesAddresses = PagingFormat<typename C::Format> && requires {
 //
 // and may provide:
 //
-//   kLockedEndBound     the offset by which ranges of cursors end, if that is before the end of what
-//                       the table manages
+//   kLockedEndBound     the offset by which ranges of cursors end, if that is before the end of
+//                       what the table manages
 //   kReservedSoftware   software bits of a RawItem's property in which C keeps notes of its own;
 //                       users of the table see them and cannot change them
 //

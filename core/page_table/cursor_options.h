@@ -32,8 +32,12 @@ struct CursorOptions {
   Intent intent = Intent::kMap;
   Anchor anchor = Anchor::kHigh;
   Wait wait = Wait::kForever;
-  uint64_t deadline_ns =
-      sync::kNoDeadline;  // on the clock of sync::NowNs(); used with kDeadline only
+  // On the clock of sync::NowNs(), any value; used with kDeadline only. One in the past waits a few
+  // microseconds.
+  uint64_t deadline_ns = sync::kNoDeadline;
+
+  // When a wait ends at the latest.
+  uint64_t LatestNs() const { return wait == Wait::kDeadline ? deadline_ns : sync::kNoDeadline; }
 };
 
 }  // namespace paddock

@@ -60,11 +60,9 @@ GranuleClaimer::Outcome GranuleClaimer::Await(MetaSlot& slot, uint64_t bit, IfWo
   using Leaving = ClaimQueues::Leaving;
   using State = ClaimWaiter::State;
   env_.CountContended(pin_);
-  if (options_.wait == Wait::kTry) return Outcome::kGaveUp;
+  if (wait_ == Wait::kTry) return Outcome::kGaveUp;
   if (SpinFor(slot, bit)) return Outcome::kTaken;
 
-  const uint64_t deadline =
-      options_.wait == Wait::kDeadline ? options_.deadline_ns : sync::kNoDeadline;
   if (waiting_since_ns_ == 0) waiting_since_ns_ = sync::NowNs();
   ClaimQueues& queues = env_.claim_queues();
   ClaimWaiter waiter(slot, bit, pin_.cpu(), waiting_since_ns_);
@@ -86,7 +84,7 @@ GranuleClaimer::Outcome GranuleClaimer::Await(MetaSlot& slot, uint64_t bit, IfWo
       env_.rcu().Poll(pin_);
       return waiter.state() != State::kWaiting;
     };
-    const bool in_time = env_.bus().WaitUntil(pin_, is_over, deadline);
+    const bool in_time = env_.bus().WaitUntil(pin_, is_over, latest_ns_);
     if (waiter.state() == State::kWoken && in_time && if_woken == IfWoken::kTryAgain) {
       // Back to waiting first, then another look: a release in between is seen by one or the other.
       waiter.Rearm();

@@ -84,8 +84,9 @@ class GranuleClaimer {
     kGaveUp,  // the options do not allow to wait (any longer)
   };
 
+  // Keeps `env` and `pin`, not `options`.
   GranuleClaimer(PageTableEnv& env, const CpuPin& pin, const CursorOptions& options)
-      : env_(env), pin_(pin), options_(options) {}
+      : env_(env), pin_(pin), wait_(options.wait), latest_ns_(options.LatestNs()) {}
 
   // Claims all of `mask`, waiting as the options allow. `held` is the part of it that the caller
   // holds already. False: gave up, nothing of `mask` is held any more. The node must be kept alive
@@ -105,7 +106,8 @@ class GranuleClaimer {
 
   PageTableEnv& env_;
   const CpuPin& pin_;
-  const CursorOptions& options_;
+  const Wait wait_;
+  const uint64_t latest_ns_;
   uint64_t waiting_since_ns_ = 0;  // 0: has not waited yet
 };
 

@@ -10,6 +10,8 @@
 #include <cstdint>
 
 #include "paddock/arch/page_property.h"
+#include "paddock/concurrency/check.h"
+#include "paddock/concurrency/rcu.h"
 #include "paddock/core/page_table/access.h"
 #include "paddock/core/page_table/page_table.h"
 
@@ -53,10 +55,12 @@ HardwareWalkResult HardwareWalk(FrameTable& frames, PhysAddr root, const RcuRead
   }
 }
 
-// The same for user code, through `table`.
+// The same for user code, through `table`. The section is one of the table's machine (checked).
 template <PageTableConfig C>
 HardwareWalkResult HardwareWalk(PageTable<C>& table, const RcuReadGuard& section, VirtAddr va,
                                 Access access) {
+  PADDOCK_CHECK(&section.domain() == &table.env().rcu(),
+                "a table is walked in another machine's section");
   return HardwareWalk<typename C::Format>(table.env().frames(), table.root(), section, va, access,
                                           Privilege::kUser);
 }

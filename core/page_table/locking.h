@@ -353,7 +353,7 @@ class RangeLock {
   PageTableEnv& env_;
   const CpuPin& pin_;
   const Node<F> root_;
-  const CursorOptions& options_;
+  const CursorOptions options_;
   GranuleClaimer claimer_;
 };
 

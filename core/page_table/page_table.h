@@ -66,8 +66,9 @@ class PageTable {
   static_assert(!F::kAbsentMayBeCached,
                 "a new entry needs a flush in this format, and the cursor does not issue one");
 
-  // RESOURCE_EXHAUSTED: no frame for the root.
+  // RESOURCE_EXHAUSTED: no frame for the root. INVALID_ARGUMENT: the pin of another machine.
   static absl::StatusOr<std::unique_ptr<PageTable>> Create(PageTableEnv& env, const CpuPin& pin) {
+    if (!env.cpus().Owns(pin)) return CpuRegistry::ForeignPinError(pin);
     NodeReserve<C> reserve(env.frames());
     if (absl::Status status = reserve.Ensure(1); !status.ok()) return status;
     return std::unique_ptr<PageTable>(
@@ -80,13 +81,14 @@ class PageTable {
   PageTable& operator=(const PageTable&) = delete;
 
   // Locks `range` until the cursor is destroyed; waits as `options` say while an overlapping cursor
-  // lives. INVALID_ARGUMENT: empty, reversed or unaligned. OUT_OF_RANGE: not inside the managed
-  // addresses. FAILED_PRECONDITION: this CPU holds a cursor here already, or in a table of higher
-  // identity and the call would wait. UNAVAILABLE, DEADLINE_EXCEEDED: as the options say.
-  // RESOURCE_EXHAUSTED: no frame for a table on the way, or this CPU holds cursors in
-  // OpenCursors::kMax tables. A reading cursor allocates nothing. Opening with Wait::kForever also
-  // waits, at most RcuOptions::stall_ns, while this CPU's backlog of retired objects is over its
-  // limit.
+  // lives. INVALID_ARGUMENT: empty, reversed or unaligned; the pin of another machine.
+  // OUT_OF_RANGE: not inside the managed addresses. FAILED_PRECONDITION: this CPU holds a cursor
+  // here already, or in a table of higher identity and the call would wait. UNAVAILABLE,
+  // DEADLINE_EXCEEDED: as the options say. RESOURCE_EXHAUSTED: no frame for a table on the way, or
+  // this CPU holds cursors in OpenCursors::kMax tables. A reading cursor allocates nothing.
+  //
+  // A CPU that holds no cursor also waits, unless it opens with Wait::kTry and in all at most twice
+  // RcuOptions::stall_ns, while more is unflushed or unreclaimed than the machine's options allow.
   absl::StatusOr<Cursor<C>> OpenCursor(const CpuPin& pin ABSL_ATTRIBUTE_LIFETIME_BOUND,
                                        VirtRange range, CursorOptions options = {}) {
     options.intent = Intent::kNoMap;
@@ -108,7 +110,7 @@ class PageTable {
 
   // What `va` translates to at some moment during the call; nothing if it is not mapped or not an
   // address of this table. Takes no lock. The frame stays allocated until the guard is gone, not
-  // longer.
+  // longer. The guard is one of this machine (checked).
   std::optional<Translation> Walk(const RcuReadGuard& guard, VirtAddr va) const;
 
   PhysAddr root() const { return root_.address(env_.frames()); }
@@ -138,12 +140,12 @@ class PageTable {
                     OpenedRange<C>& opened) {
     const std::optional<OffsetRange> offsets = OffsetsOf<C>(range);
     if (!offsets) return RangeError<C>(range);
+    if (!env_.cpus().Owns(pin)) [[unlikely]]
+      return CpuRegistry::ForeignPinError(pin);
     opened.offsets_ = *offsets;
     OpenCursors& open = env_.open_cursors(pin);
-    // A cursor never waits for a grace period; this is the place to wait if the backlog is too
-    // long.
-    if (options.wait == Wait::kForever && open.empty()) {
-      env_.rcu().Throttle(pin, [&] { env_.bus().Poll(pin); });
+    if (options.wait != Wait::kTry && open.empty()) {
+      env_.Throttle(pin, options.LatestNs());
     }
     if (absl::Status status = open.Add(identity_, options.wait); !status.ok()) return status;
     RangeLock<C> lock(env_, pin, root_, options);
@@ -163,7 +165,8 @@ class PageTable {
 };
 
 template <PageTableConfig C>
-std::optional<Translation> PageTable<C>::Walk(const RcuReadGuard&, VirtAddr va) const {
+std::optional<Translation> PageTable<C>::Walk(const RcuReadGuard& guard, VirtAddr va) const {
+  PADDOCK_CHECK(&guard.domain() == &env_.rcu(), "a table is walked in another machine's section");
   constexpr OffsetRange kManaged = ManagedOffsets<C>();
   const uint64_t offset = Geo::ToOffset(va);
   if (!Geo::IsCanonical(va) || offset < kManaged.start || offset >= kManaged.end) {

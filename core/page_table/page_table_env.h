@@ -33,6 +33,7 @@ class PageTableEnv final : private CpuObserver {
   PageTableEnv(const PageTableEnv&) = delete;
   PageTableEnv& operator=(const PageTableEnv&) = delete;
 
+  const CpuRegistry& cpus() const { return cpus_; }
   RcuDomain& rcu() { return rcu_; }
   IpiBus& bus() { return bus_; }
   FrameTable& frames() { return frames_; }
@@ -48,6 +49,14 @@ class PageTableEnv final : private CpuObserver {
   // Ascending in order of creation, above 0.
   // order: relaxed; only uniqueness and the order of the numbers themselves matter.
   uint64_t NextTableIdentity() { return next_table_.fetch_add(1, sync::relaxed); }
+
+  // Waits, within limits, while what this CPU or others changed before is not flushed or not
+  // reclaimed: the place to do so is before a cursor claims anything. See RcuDomain::Throttle and
+  // TlbSystem::Throttle.
+  void Throttle(const CpuPin& pin, uint64_t deadline_ns) {
+    tlb_.Throttle(pin, deadline_ns);
+    rcu_.Throttle(pin, [&] { bus_.Poll(pin); }, deadline_ns);
+  }
 
   void CountAcquired(const CpuPin& pin) { acquired_.Add(pin, 1); }
   void CountContended(const CpuPin& pin) { contended_.Add(pin, 1); }

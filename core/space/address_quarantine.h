@@ -89,8 +89,8 @@ class AddressQuarantine {
   struct Group {
     uint64_t number = 1;
     uint64_t pages = 0;
-    std::vector<VirtRange> ranges;
-    std::optional<ShootdownTicket> ticket;  // of a round under way, once it was dispatched
+    std::vector<VirtRange> ranges = {};
+    std::optional<ShootdownTicket> ticket = {};  // of a round under way, once it was dispatched
   };
 
   // Takes out the groups for which `is_done` says so, and returns their ranges.

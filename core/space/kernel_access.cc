@@ -18,6 +18,7 @@ absl::StatusOr<AccessResult> Machine::KernelStore(const CpuPin& pin, VirtAddr va
 
 absl::StatusOr<AccessResult> Machine::KernelAccess(const CpuPin& pin, VirtAddr va,
                                                    std::optional<uint64_t> store) {
+  if (!cpus_->Owns(pin)) return CpuRegistry::ForeignPinError(pin);
   if (!va.IsAligned(sizeof(uint64_t))) {
     return absl::InvalidArgumentError(
         absl::StrFormat("address %#x of an 8-byte access is not a multiple of 8", va.value()));
@@ -41,13 +42,13 @@ absl::StatusOr<AccessResult> Machine::KernelAccess(const CpuPin& pin, VirtAddr v
       return absl::PermissionDeniedError(
           absl::StrFormat("the mapping at %#x forbids the access", va.value()));
   }
-  if (!frames_->Contains(filled.entry.frame)) {
+  if (!frames_->Contains(filled.entry->frame)) {
     return absl::FailedPreconditionError(
         absl::StrFormat("%#x leads to physical address %#x, outside of the machine's memory",
-                        va.value(), filled.entry.frame.value()));
+                        va.value(), filled.entry->frame.value()));
   }
-  AccessResult result = CompleteAccess(*frames_, filled.entry, va, store);
-  if (!KernelPtConfig::IsTracked(filled.entry.property)) {
+  AccessResult result = CompleteAccess(*frames_, *filled.entry, va, store);
+  if (!KernelPtConfig::IsTracked(filled.entry->property)) {
     result.generation_at_fill = result.generation_now;
   }
   return result;

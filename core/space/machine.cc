@@ -2,6 +2,8 @@
 
 #include "paddock/core/space/machine.h"
 
+#include <cstddef>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -9,6 +11,22 @@
 #include "paddock/core/space/vm_space.h"
 
 namespace paddock {
+namespace {
+
+std::string StillInUse(const FrameTable& frames) {
+  std::string text =
+      absl::StrFormat("%u frames are in use when their machine ends:", frames.used_pages());
+  frames.ForEachInUse([&](PhysAddr frame, const MetaSlot& slot) {
+    constexpr size_t kEnough = 200;
+    if (text.size() > kEnough) return;
+    // order: relaxed: nobody else is left.
+    const MetaVtable* kind = slot.kind.load(sync::relaxed);
+    absl::StrAppendFormat(&text, " %#x as %s", frame.value(), kind->name);
+  });
+  return text;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(Options options) {
   if (options.cpus == 0 || options.cpus > kMaxCpus) {
@@ -16,9 +34,7 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(Options options) {
         absl::StrFormat("a machine has 1 to %d CPUs, not %d", kMaxCpus, options.cpus));
   }
   if (absl::Status status = TlbSystem::CheckOptions(options.tlb); !status.ok()) return status;
-  if (options.rcu.batch_size == 0 || options.rcu.max_nesting == 0) {
-    return absl::InvalidArgumentError("rcu.batch_size and rcu.max_nesting are above 0");
-  }
+  if (absl::Status status = RcuDomain::CheckOptions(options.rcu); !status.ok()) return status;
   std::unique_ptr<PhysicalMemory> memory = std::move(options.memory);
   if (memory == nullptr) {
     absl::StatusOr<std::unique_ptr<PhysicalMemory>> anonymous =
@@ -64,14 +80,18 @@ Machine::~Machine() {
     if (cpu == 0 && kernel_ != nullptr) kernel_->FlushDestroyedAreas(*pin);
     rcu_.Drain(*pin);
   }
+  kernel_.reset();
+  PADDOCK_DCHECK(frames_->used_pages() == 0, StillInUse(*frames_));
 }
 
 void Machine::DeactivateSpace(const CpuPin& pin) {
+  CheckPin(pin);
   tlb_.Deactivate(pin);
   active_.Get(pin).reset();
 }
 
 void Machine::SwitchSpace(const CpuPin& pin, std::shared_ptr<VmSpace> space) {
+  CheckPin(pin);
   tlb_.Activate(pin, space->tlb_context());
   // The last owner may be this CPU: the space before goes after the switch.
   std::swap(active_.Get(pin), space);

@@ -12,7 +12,14 @@
 // A thread that holds a pin must come to interrupt points: other CPUs wait for it to acknowledge
 // flushes. A CPU without a pin is idle and is never waited for.
 //
-// Thread safety: every function from any thread. The machine must outlive its spaces and pins.
+// A function that is given the pin of another machine returns INVALID_ARGUMENT if it returns a
+// status; Poll, Activate and read-side sections stop the process. The parts behind rcu(), bus() and
+// tlb() only look in debug and checked builds.
+//
+// Thread safety: every function from any thread. The machine must outlive its pins, its spaces (but
+// those that are only active), and every handle of its frames: Frame, AnyFrame, UniqueFrame,
+// Segment, and items taken out of its tables. Debug and checked builds stop if frames are in use
+// when it ends.
 // Cost: 64 bytes of memory per 4 KiB of physical memory that is used; unused memory is only
 // reserved.
 
@@ -25,6 +32,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "paddock/concurrency/check.h"
 #include "paddock/concurrency/cpu.h"
 #include "paddock/concurrency/ipi_bus.h"
 #include "paddock/concurrency/rcu.h"
@@ -60,10 +68,10 @@ class Machine {
 
   // INVALID_ARGUMENT: an option breaks its rule, which the message names; or OUT_OF_RANGE: a range
   // of the kernel's layout. RESOURCE_EXHAUSTED: the memory cannot be reserved, or is too small for
-  // the kernel's tables.
+  // the kernel's tables. The rules also bound what the machine takes from the heap.
   static absl::StatusOr<std::unique_ptr<Machine>> Create(Options options);
-  // Every pin must be gone, every kernel area, every space but the active ones too. Drains
-  // reclamation.
+  // Every pin must be gone (checked), every kernel area, every space but the active ones too, and
+  // every handle of a frame. Drains reclamation.
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -73,6 +81,7 @@ class Machine {
 
   // An interrupt point: serves flush requests, then runs reclamation that is due.
   void Poll(const CpuPin& pin) {
+    CheckPin(pin);
     bus_.Poll(pin);
     rcu_.Poll(pin);
   }
@@ -104,6 +113,9 @@ class Machine {
 
   Machine(const Options& options, std::unique_ptr<CpuRegistry> cpus,
           std::unique_ptr<PhysicalMemory> memory, std::unique_ptr<FrameTable> frames);
+  void CheckPin(const CpuPin& pin) const {
+    PADDOCK_CHECK(cpus_->Owns(pin), "the pin is one of another machine");
+  }
   absl::StatusOr<AccessResult> KernelAccess(const CpuPin& pin, VirtAddr va,
                                             std::optional<uint64_t> store);
 

@@ -90,6 +90,16 @@ MapRangeResult MapRange(CursorMut<C>& cursor, PhysRange range, PageProperty prop
   return result;
 }
 
+namespace internal {
+
+// On an error `item` is untouched, as CursorMut::Map promises.
+template <PageTableConfig C>
+absl::Status MapOrKeep(CursorMut<C>& cursor, typename C::Item& item) {
+  return cursor.Map(std::move(item));
+}
+
+}  // namespace internal
+
 // Maps `frames` from its start on; what was mapped is taken out of it.
 template <PageTableConfig C>
 MapRangeResult MapRange(CursorMut<C>& cursor, USegment& frames, PageProperty property,
@@ -107,7 +117,7 @@ MapRangeResult MapRange(CursorMut<C>& cursor, USegment& frames, PageProperty pro
       return result;
     }
     typename C::Item item(*std::move(part), property);
-    result.status = cursor.Map(std::move(item));
+    result.status = internal::MapOrKeep(cursor, item);
     if (!result.status.ok()) {
       // Untouched by the failed call: it goes back to where it came from.
       FrameTable& table = item.frames.table();
@@ -127,7 +137,7 @@ MapRangeResult MapRange(CursorMut<C>& cursor, absl::Span<UFrame> frames, PagePro
   MapRangeResult result;
   for (UFrame& frame : frames) {
     typename C::Item item(std::move(frame), property);
-    result.status = cursor.Map(std::move(item));
+    result.status = internal::MapOrKeep(cursor, item);
     if (!result.status.ok()) {
       if (item.frames.empty()) return result;
       FrameTable& table = item.frames.table();

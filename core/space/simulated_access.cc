@@ -38,17 +38,14 @@ TlbEntry BasePageEntry(const FrameTable& frames, VirtAddr va, const Translation&
 TlbFill TranslateAccess(Machine& machine, const CpuPin& pin, TranslationRoot root, VirtAddr va,
                         Access access, Privilege privilege) {
   SoftTlb& tlb = machine.tlb().soft_tlb(pin);
-  if (const std::optional<TlbEntry> hit = tlb.Lookup(root.tag, va);
-      hit && Allows(*hit, access, privilege)) {
-    return {WalkFault::kNone, *hit};
-  }
+  const TlbEntry* const hit = tlb.Find(root.tag, va);
+  if (hit != nullptr && Allows(*hit, access, privilege)) return {WalkFault::kNone, hit};
   RcuReadGuard section(machine.rcu(), pin);
   const HardwareWalkResult walk =
       HardwareWalk<UserFormat>(machine.frames(), root.table, section, va, access, privilege);
-  if (walk.fault != WalkFault::kNone) return {walk.fault, {}};
-  const TlbEntry entry = BasePageEntry(machine.frames(), va, walk.translation);
-  tlb.Insert(root.tag, entry);
-  return {WalkFault::kNone, entry};
+  if (walk.fault != WalkFault::kNone) return {walk.fault, nullptr};
+  return {WalkFault::kNone,
+          tlb.Insert(root.tag, BasePageEntry(machine.frames(), va, walk.translation))};
 }
 
 AccessResult CompleteAccess(FrameTable& frames, const TlbEntry& entry, VirtAddr va,

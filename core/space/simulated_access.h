@@ -7,7 +7,7 @@
 //   TlbFill filled =
 //       TranslateAccess(machine, pin, {root, tag}, va, Access::kRead, Privilege::kUser);
 //   if (filled.fault != WalkFault::kNone) return ...;
-//   AccessResult loaded = CompleteAccess(machine.frames(), filled.entry, va, std::nullopt);
+//   AccessResult loaded = CompleteAccess(machine.frames(), *filled.entry, va, std::nullopt);
 //
 // No interrupt point lies between the two: a flush that is served later comes after the access.
 // Thread safety: the thread of `pin`. Failure: a fault, or none. Cost: a look into the TLB; on a
@@ -47,7 +47,8 @@ struct TranslationRoot {
 
 struct TlbFill {
   WalkFault fault = WalkFault::kNone;
-  TlbEntry entry;  // if there is no fault: of one base page
+  // If there is no fault: of one base page, in place; until the TLB is filled or flushed next.
+  const TlbEntry* entry = nullptr;
 };
 
 // The TLB entry that allows `access` at `va`, filled if need be.

@@ -20,8 +20,8 @@
 // Thread safety: every function from any thread. Failure: FAILED_PRECONDITION if a rule is broken,
 // with both ranges named, or if the view is not in the state that the call needs; NOT_FOUND if it
 // was removed or never created. Nothing has changed then. In checked builds every change checks the
-// whole state (CheckViewOwner). Cost: a lock, logarithmic in the number of active views, plus linear
-// in those that overlap and in the runs of the total view that the range touches.
+// whole state (CheckViewOwner). Cost: a lock, logarithmic in the number of active views, plus
+// linear in those that overlap and in the runs of the total view that the range touches.
 
 #ifndef PADDOCK_CORE_SPACE_VIEW_LEDGER_H_
 #define PADDOCK_CORE_SPACE_VIEW_LEDGER_H_
@@ -57,8 +57,9 @@ class ViewLedger final : public ViewRegistry {
   ViewLedger(const ViewLedger&) = delete;
   ViewLedger& operator=(const ViewLedger&) = delete;
 
-  // A new view of `range`, not active. INVALID_ARGUMENT: the range is reversed. FAILED_PRECONDITION:
-  // it overlaps an active writer, or it is a writer and overlaps an active reader.
+  // A new view of `range`, not active. INVALID_ARGUMENT: the range is reversed.
+  // FAILED_PRECONDITION: it overlaps an active writer, or it is a writer and overlaps an active
+  // reader.
   absl::StatusOr<ViewId> Create(VirtRange range, ViewKind kind);
 
   // Gives the view its part. FAILED_PRECONDITION: as Create; it is a reader, overlaps another one,
@@ -84,7 +85,7 @@ class ViewLedger final : public ViewRegistry {
     VirtRange range;
     ViewKind kind;
     bool active = false;
-    MemView held;  // of nothing, unless active
+    MemView held = {};  // of nothing, unless active
   };
   using Views = absl::flat_hash_map<uint64_t, View>;
 

@@ -59,6 +59,8 @@ absl::Status VmSpace::CheckAccess(const CpuPin& pin, VirtAddr va) const {
 }
 
 absl::Status VmSpace::CheckActive(const CpuPin& pin) const {
+  if (!machine_.cpus().Owns(pin)) [[unlikely]]
+    return CpuRegistry::ForeignPinError(pin);
   if (IsActiveOn(pin)) return absl::OkStatus();
   return absl::PermissionDeniedError(
       absl::StrFormat("the space is not active on CPU %d", pin.cpu().value));
@@ -83,7 +85,7 @@ absl::Status VmSpace::Resolve(const CpuPin& pin, VirtAddr va, Access access, Wal
 absl::StatusOr<TlbEntry> VmSpace::Translate(const CpuPin& pin, VirtAddr va, Access access) {
   for (int faults = 0; faults < kMaxFaultsPerAccess; ++faults) {
     const TlbFill filled = TryTranslate(pin, va, access);
-    if (filled.fault == WalkFault::kNone) return filled.entry;
+    if (filled.fault == WalkFault::kNone) return *filled.entry;
     if (absl::Status status = Resolve(pin, va, access, filled.fault); !status.ok()) return status;
   }
   return FaultsWithoutEnd(va);
@@ -96,11 +98,12 @@ UserLookup VmSpace::Lookup(const CpuPin& pin, VirtAddr va, Access access) {
   const TlbFill filled = TryTranslate(pin, va, access);
   found.fault = filled.fault;
   if (filled.fault != WalkFault::kNone) return found;
+  const PhysAddr frame = filled.entry->frame;
   // order: acquire, as for an access through Load.
-  PADDOCK_DCHECK(machine_.frames().slot(filled.entry.frame).generation.load(sync::acquire) ==
-                     filled.entry.frame_generation,
+  PADDOCK_DCHECK(machine_.frames().slot(frame).generation.load(sync::acquire) ==
+                     filled.entry->frame_generation,
                  "a TLB holds a frame that was freed");
-  found.data = machine_.frames().Data(filled.entry.frame) + va.value() % kPageSize;
+  found.data = machine_.frames().Data(frame) + va.value() % kPageSize;
   return found;
 }
 

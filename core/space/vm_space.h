@@ -80,7 +80,7 @@ class VmSpace final : public std::enable_shared_from_this<VmSpace>, private User
   // Called on a page fault, without locks, on the CPU that faulted. May map; OK means try again.
   using FaultHandler = std::function<absl::Status(VmSpace&, const CpuPin&, VirtAddr, Access)>;
 
-  // RESOURCE_EXHAUSTED: no frame for the root.
+  // RESOURCE_EXHAUSTED: no frame for the root. INVALID_ARGUMENT: the pin of another machine.
   static absl::StatusOr<std::shared_ptr<VmSpace>> Create(Machine& machine, const CpuPin& pin,
                                                          const VmSpaceOptions& options = {});
   // No reader or writer may be left (checked, if the discipline is enforced).
@@ -88,9 +88,11 @@ class VmSpace final : public std::enable_shared_from_this<VmSpace>, private User
   VmSpace(const VmSpace&) = delete;
   VmSpace& operator=(const VmSpace&) = delete;
 
-  // Makes this space current on the calling CPU; the one before is let go of.
+  // Makes this space current on the calling CPU; the one before is let go of. Here and in
+  // IsActiveOn the pin is one of this machine (checked).
   void Activate(const CpuPin& pin) { machine_.SwitchSpace(pin, shared_from_this()); }
   bool IsActiveOn(const CpuPin& pin) const {
+    machine_.CheckPin(pin);
     return machine_.tlb().current(pin) == &table_->tlb_context();
   }
 
@@ -115,20 +117,20 @@ class VmSpace final : public std::enable_shared_from_this<VmSpace>, private User
   void SetFaultHandler(FaultHandler handler) { fault_handler_ = std::move(handler); }
 
   // One 8-byte access at `va` as user code on this CPU makes it: through the TLB, on a miss through
-  // the tables, setting accessed and dirty bits. INVALID_ARGUMENT: `va` is not a multiple of 8.
-  // OUT_OF_RANGE: not a user address. PERMISSION_DENIED: the space is not active on this CPU, or
-  // the mapping forbids the access. NOT_FOUND: nothing is mapped. The last two go to the fault
-  // handler first, if there is one; ABORTED: it reported success 64 times and the access still
-  // faults. Nothing is done on an error. Accesses are atomic and unordered.
+  // the tables, setting accessed and dirty bits. INVALID_ARGUMENT: `va` is not a multiple of 8; the
+  // pin of another machine. OUT_OF_RANGE: not a user address. PERMISSION_DENIED: the space is not
+  // active on this CPU, or the mapping forbids the access. NOT_FOUND: nothing is mapped. The last
+  // two go to the fault handler first, if there is one; ABORTED: it reported success 64 times and
+  // the access still faults. Nothing is done on an error. Accesses are atomic and unordered.
   absl::StatusOr<AccessResult> Load(const CpuPin& pin, VirtAddr va);
   absl::StatusOr<AccessResult> Store(const CpuPin& pin, VirtAddr va, uint64_t value);
 
-  // Readers and writers of the `bytes` from `va` on, for the thread of `pin`, which all outlive them.
-  // PERMISSION_DENIED: the space is not active on this CPU, or not all of the range are user
+  // Readers and writers of the `bytes` from `va` on, for the thread of `pin`, which all outlive
+  // them. PERMISSION_DENIED: the space is not active on this CPU, or not all of the range are user
   // addresses (those of an empty range lie in front of it). FAILED_PRECONDITION: the discipline is
   // enforced, and the range overlaps a reader or writer that it must not overlap. A ReaderWriter
   // counts as a writer. Each access looks again whether the space is active; faults are handled as
-  // those of Load and Store. After the reader(), writer() and reader_writer() of the seeds (000).
+  // those of Load and Store. After the reader() and writer() of the seeds (000).
   absl::StatusOr<VmReader<Fallible>> Reader(const CpuPin& pin ABSL_ATTRIBUTE_LIFETIME_BOUND,
                                             VirtAddr va,
                                             uint64_t bytes) ABSL_ATTRIBUTE_LIFETIME_BOUND;
@@ -164,9 +166,9 @@ class VmSpace final : public std::enable_shared_from_this<VmSpace>, private User
 
   UserLookup Lookup(const CpuPin& pin, VirtAddr va, Access access) override;
   absl::Status Resolve(const CpuPin& pin, VirtAddr va, Access access, WalkFault fault) override;
-  // The range, if it can be read and written here and now.
-  absl::StatusOr<VirtRange> CheckView(const CpuPin& pin, VirtAddr va, uint64_t bytes) const;
-  absl::StatusOr<UserView> BeginView(VirtRange range, ViewKind kind) const;
+  // Checks what Reader and its like promise, and registers the view if there is a registry.
+  absl::Status BeginView(const CpuPin& pin, VirtAddr va, uint64_t bytes, ViewKind kind,
+                         UserView& view) const;
 
   Machine& machine_;
   const std::unique_ptr<PageTable<UserPtConfig>> table_;

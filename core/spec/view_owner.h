@@ -36,10 +36,10 @@ struct HeldView {
 };
 
 struct ViewOwner {
-  std::optional<MemView> total;
-  std::optional<MemView> remaining;
-  std::vector<HeldView> readers;
-  std::vector<HeldView> writers;
+  std::optional<MemView> total = std::nullopt;
+  std::optional<MemView> remaining = std::nullopt;
+  std::vector<HeldView> readers = {};
+  std::vector<HeldView> writers = {};
   ReaderSharing sharing = ReaderSharing::kShared;
 };
 

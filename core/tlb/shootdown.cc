@@ -50,6 +50,8 @@ ShootdownTicket TlbSystem::Shootdown(const CpuPin& pin, TlbContext& context,
   // One acknowledgement is this function's own, so that the batch stays until Deliver has returned.
   batch.pending_.store(targets.Count() + 1, sync::relaxed);
   const ShootdownTicket ticket{&batch, batch.sequence_};
+  // order: relaxed: see InFlight.
+  per_cpu_.Get(pin).in_flight.fetch_add(1, sync::relaxed);
 
   Flush(pin, batch);
   if (transport_scope_ == TransportScope::kEveryBatch || !targets.Empty()) {
@@ -89,6 +91,8 @@ void TlbSystem::FinishFlush(const CpuPin& pin, ShootdownBatch& batch) {
   const CpuId initiator = batch.initiator_;
   batch.completed_.store(batch.sequence_, sync::seq_cst);
   const bool waited_for = batch.waited_for_.load(sync::seq_cst) != 0;
+  // order: relaxed: see InFlight.
+  per_cpu_.At(initiator).in_flight.fetch_sub(1, sync::relaxed);
   GiveUp(pin, batch);
   // The batch may be anybody's now: only what was read before is used.
   if (waited_for && initiator != pin.cpu()) bus_.Wake(initiator);
@@ -112,6 +116,18 @@ void TlbSystem::Wait(const CpuPin& pin, ShootdownTicket ticket) {
     return ticket.IsDone();
   };
   bus_.WaitUntil(pin, is_done, sync::kNoDeadline);
+}
+
+void TlbSystem::ThrottleSlow(const CpuPin& pin, const PerCpu& cpu, uint64_t deadline_ns) {
+  const uint64_t start_ns = sync::NowNs();
+  sync::Backoff backoff;
+  while (InFlight(cpu) > options_.in_flight_limit) {
+    const uint64_t now_ns = sync::NowNs();
+    if (now_ns - start_ns >= rcu_.stall_ns() || now_ns >= deadline_ns) return;
+    bus_.Poll(pin);
+    rcu_.Poll(pin);
+    backoff.Pause();
+  }
 }
 
 void TlbSystem::GiveUp(const CpuPin& pin, ShootdownBatch& batch) {

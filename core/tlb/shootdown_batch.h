@@ -9,9 +9,9 @@
 //     batch.Acknowledge(from);  // once per target
 //   }
 //
-// Life: pooled -> filled (by one flusher at a time) -> in flight (nobody changes it) -> flushed (all
-// acknowledged) -> in RCU, if it keeps frames -> frames released, pooled. A batch is not destroyed
-// before its TlbSystem, so a ticket can be looked at for ever.
+// Life: pooled -> filled (by one flusher at a time) -> in flight (nobody changes it) -> flushed
+// (all acknowledged) -> in RCU, if it keeps frames -> frames released, pooled. A batch is not
+// destroyed before its TlbSystem, so a ticket can be looked at for ever.
 //
 // Thread safety: in flight, everything public may be called from any pinned thread. Failure: more
 // acknowledgements than targets is a broken invariant. Cost: about 1.5 KiB; no allocation.

@@ -12,13 +12,14 @@ namespace paddock {
 
 SoftTlb::SoftTlb(uint32_t sets, uint32_t ways) : sets_(sets), ways_(ways), arrays_(kPageSizes) {
   PADDOCK_CHECK(std::has_single_bit(sets) && ways > 0, "a TLB needs 2^n sets and a way");
+  PADDOCK_CHECK(sets_ * ways_ <= kMaxEntries, "a TLB of more entries than any has");
   for (Array& array : arrays_) {
     array.lines.resize(sets_ * ways_);
     array.next_victim.resize(sets_);
   }
 }
 
-std::optional<TlbEntry> SoftTlb::Lookup(uint64_t tag, VirtAddr va) {
+const TlbEntry* SoftTlb::Find(uint64_t tag, VirtAddr va) {
   for (const Array& array : arrays_) {
     if (array.bytes == 0) break;
     if (array.live == 0) continue;
@@ -27,12 +28,12 @@ std::optional<TlbEntry> SoftTlb::Lookup(uint64_t tag, VirtAddr va) {
     for (uint64_t way = 0; way < ways_; ++way) {
       if (set[way].entry.page == page && set[way].Matches(tag)) {
         ++stats_.hits;
-        return set[way].entry;
+        return &set[way].entry;
       }
     }
   }
   ++stats_.misses;
-  return std::nullopt;
+  return nullptr;
 }
 
 SoftTlb::Array& SoftTlb::ArrayFor(uint64_t bytes) {
@@ -40,6 +41,7 @@ SoftTlb::Array& SoftTlb::ArrayFor(uint64_t bytes) {
     if (arrays_[i].bytes == bytes) return arrays_[i];
     if (arrays_[i].bytes == 0) {
       arrays_[i].bytes = bytes;
+      arrays_[i].bits = std::countr_zero(bytes);
       for (; i > 0 && arrays_[i].bytes < arrays_[i - 1].bytes; --i) {
         std::swap(arrays_[i], arrays_[i - 1]);
       }
@@ -50,7 +52,7 @@ SoftTlb::Array& SoftTlb::ArrayFor(uint64_t bytes) {
   return arrays_.front();
 }
 
-void SoftTlb::Insert(uint64_t tag, const TlbEntry& entry) {
+const TlbEntry* SoftTlb::Insert(uint64_t tag, const TlbEntry& entry) {
   PADDOCK_DCHECK(tag != 0, "tag 0 means a free line");
   PADDOCK_DCHECK(std::has_single_bit(entry.bytes) && entry.bytes >= kPageSize &&
                      entry.page.IsAligned(entry.bytes),
@@ -75,6 +77,7 @@ void SoftTlb::Insert(uint64_t tag, const TlbEntry& entry) {
   if (place->tag == 0) ++array.live;
   *place = Line{tag, entry};
   ++stats_.inserts;
+  return &place->entry;
 }
 
 template <typename Drop>
@@ -104,8 +107,8 @@ void SoftTlb::FlushRangeWhere(VirtRange range, Drop drop) {
   };
   for (Array& array : arrays_) {
     if (array.live == 0) continue;
-    const uint64_t first_page = range.start.value() / array.bytes;
-    const uint64_t pages_after_it = range.last().value() / array.bytes - first_page;
+    const uint64_t first_page = range.start.value() >> array.bits;
+    const uint64_t pages_after_it = (range.last().value() >> array.bits) - first_page;
     if (pages_after_it >= sets_ - 1) {
       FlushWhere(array, 0, array.lines.size(), drop_inside);
       continue;

@@ -55,19 +55,27 @@ class SoftTlb {
  public:
   // Different page sizes that may be in use at once.
   static constexpr int kPageSizes = 6;
+  // The most entries for one page size: four times the largest TLBs of processors.
+  static constexpr uint64_t kMaxEntries = 1 << 14;
 
-  // `sets` is a power of two; both are above 0 and count for each page size separately.
+  // `sets` is a power of two; both are above 0 and count for each page size separately, up to
+  // kMaxEntries together (checked).
   SoftTlb(uint32_t sets, uint32_t ways);
   SoftTlb(const SoftTlb&) = delete;
   SoftTlb& operator=(const SoftTlb&) = delete;
 
   // The entry that translates `va`, filled for `tag` or global; the smallest page if there are
   // several. `tag` is above 0.
-  std::optional<TlbEntry> Lookup(uint64_t tag, VirtAddr va);
+  std::optional<TlbEntry> Lookup(uint64_t tag, VirtAddr va) {
+    const TlbEntry* const found = Find(tag, va);
+    return found != nullptr ? std::optional(*found) : std::nullopt;
+  }
+  // The same in place, until the next insertion or flush; null if there is none.
+  const TlbEntry* Find(uint64_t tag, VirtAddr va);
 
   // Replaces an entry of the same tag, page and size, or one that is free, or the oldest of its
-  // set. An entry with PageFlags::kGlobal is found under every tag.
-  void Insert(uint64_t tag, const TlbEntry& entry);
+  // set. An entry with PageFlags::kGlobal is found under every tag. Returns it in place, as Find.
+  const TlbEntry* Insert(uint64_t tag, const TlbEntry& entry);
 
   // Drops every entry that intersects `range`, whatever its page size, filled for `tag` or global.
   void FlushRange(uint64_t tag, VirtRange range);
@@ -96,13 +104,14 @@ class SoftTlb {
   // All entries of one page size.
   struct Array {
     uint64_t bytes = 0;  // 0: not in use yet
+    int bits = 0;        // invariant: of an address in a page; `bytes` is 1 << bits
     uint64_t live = 0;   // invariant: the lines with a tag other than 0
     std::vector<Line> lines;
     std::vector<uint32_t> next_victim;  // by set
   };
 
   uint64_t SetOf(const Array& array, VirtAddr page) const {
-    return (page.value() / array.bytes) & (sets_ - 1);
+    return (page.value() >> array.bits) & (sets_ - 1);
   }
   Array& ArrayFor(uint64_t bytes);
   // Drops the lines for which `drop` says so.

@@ -30,7 +30,10 @@ class TagTable {
     uint64_t evicted;  // the tag that had to make room; 0 if none
   };
 
-  // `slots` is above 0.
+  // As many as a PCID tells apart.
+  static constexpr uint32_t kMaxSlots = 4096;
+
+  // `slots` is 1 to kMaxSlots.
   explicit TagTable(uint32_t slots) : slots_(slots) {}
 
   // Null: the TLB holds no entry of `tag`, unless it is a global one.

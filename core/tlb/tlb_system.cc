@@ -29,8 +29,14 @@ absl::Status TlbSystem::CheckOptions(const Options& options) {
         absl::StrFormat("tlb_sets %u is not a power of two", options.tlb_sets));
   }
   if (options.tlb_ways == 0) return absl::InvalidArgumentError("tlb_ways 0 is not above 0");
-  if (options.tags_per_cpu == 0) {
-    return absl::InvalidArgumentError("tags_per_cpu 0 is not above 0");
+  if (uint64_t{options.tlb_sets} * options.tlb_ways > SoftTlb::kMaxEntries) {
+    return absl::InvalidArgumentError(absl::StrFormat("tlb_sets %u times tlb_ways %u is above %u",
+                                                      options.tlb_sets, options.tlb_ways,
+                                                      SoftTlb::kMaxEntries));
+  }
+  if (options.tags_per_cpu == 0 || options.tags_per_cpu > TagTable::kMaxSlots) {
+    return absl::InvalidArgumentError(absl::StrFormat("tags_per_cpu %u is not in [1, %u]",
+                                                      options.tags_per_cpu, TagTable::kMaxSlots));
   }
   return absl::OkStatus();
 }

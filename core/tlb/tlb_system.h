@@ -75,12 +75,16 @@ class TlbSystem final : public CpuObserver {
     // Ranges, touching ones merged, that a batch keeps apart before it flushes the whole space; 0
     // to ShootdownBatch::kMaxRanges.
     uint32_t full_flush_threshold = 32;
-    // Of each CPU's SoftTlb, for each page size. `tlb_sets` is a power of two.
+    // Of each CPU's SoftTlb, for each page size. `tlb_sets` is a power of two; together at most
+    // SoftTlb::kMaxEntries.
     uint32_t tlb_sets = 64;
     uint32_t tlb_ways = 4;
     TagMode tag_mode = TagMode::kTagged;
-    // Spaces of which one CPU can hold entries; one more evicts the one used longest ago. Above 0.
+    // Spaces of which one CPU can hold entries; one more evicts the one used longest ago. 1 to
+    // TagTable::kMaxSlots.
     uint32_t tags_per_cpu = 8;
+    // Batches of one CPU that others have not acknowledged: see Throttle.
+    uint32_t in_flight_limit = 1024;
   };
 
   // INVALID_ARGUMENT naming the option and the rule.
@@ -110,6 +114,19 @@ class TlbSystem final : public CpuObserver {
   // The space that runs here; null if none.
   TlbContext* current(const CpuPin& pin) { return per_cpu_.Get(pin).current; }
 
+  // Dispatching waits for nobody, so a CPU that comes to interrupt points more slowly than others
+  // change what it uses would be owed ever more. Whoever changes spaces calls this before, while it
+  // holds nothing that others wait for: if more than `in_flight_limit` batches of this CPU are not
+  // acknowledged, waits until they are, serving this CPU's mailbox, at most RcuOptions::stall_ns
+  // and until `deadline_ns`.
+  void Throttle(const CpuPin& pin, uint64_t deadline_ns) {
+    const PerCpu& cpu = per_cpu_.Get(pin);
+    if (InFlight(cpu) > options_.in_flight_limit) [[unlikely]]
+      ThrottleSlow(pin, cpu, deadline_ns);
+  }
+  // Batches of this CPU that are not acknowledged by all.
+  uint64_t in_flight(const CpuPin& pin) const { return InFlight(per_cpu_.Get(pin)); }
+
   // Exact when nothing is in flight. `interrupts` and `interrupts_saved` count the built-in
   // transport.
   TlbStats stats() const;
@@ -125,12 +142,14 @@ class TlbSystem final : public CpuObserver {
   friend class TlbContext;
   friend class TlbFlusher;
 
-  // invariant: touched by the thread on that CPU only.
   struct PerCpu {
+    // invariant: touched by the thread on that CPU only.
     std::unique_ptr<SoftTlb> tlb;
     std::unique_ptr<TagTable> tags;
     TagTable::Slot machine;  // for the context of the whole machine
     TlbContext* current = nullptr;
+    // Counted up by the thread on the CPU, down by whoever acknowledges last.
+    alignas(64) sync::Atomic<uint64_t> in_flight{0};
   };
 
   // TlbContext.
@@ -145,6 +164,11 @@ class TlbSystem final : public CpuObserver {
                                           ShootdownBatch& batch);
   ShootdownTicket Shootdown(const CpuPin& pin, TlbContext& context, ShootdownBatch& batch);
   void Wait(const CpuPin& pin, ShootdownTicket ticket);
+  static uint64_t InFlight(const PerCpu& cpu) {
+    // order: relaxed: a hint; who has to know asks the batch.
+    return cpu.in_flight.load(sync::relaxed);
+  }
+  void ThrottleSlow(const CpuPin& pin, const PerCpu& cpu, uint64_t deadline_ns);
 
   // ShootdownBatch.
   void Flush(const CpuPin& pin, const ShootdownBatch& batch);

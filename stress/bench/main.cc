@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ./paddock bench: what one-page cursors cost, alone and side by side.
+// ./paddock bench: what one-page cursors cost, alone and side by side, and what memory IO costs.
 
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "benchmark/benchmark.h"
 #include "paddock/stress/bench/cursor_bench.h"
+#include "paddock/stress/bench/io_bench.h"
 #include "paddock/stress/bench/results.h"
 #include "paddock/stress/flag_reader.h"
 
@@ -47,7 +48,8 @@ class Collector : public benchmark::BenchmarkReporter {
 
 std::string Help() {
   return "usage: ./paddock bench [flags]\n\n"
-         "Measures the costs of one-page cursors, on one thread and on two with disjoint regions.\n"
+         "Measures the costs of one-page cursors, on one thread and on two with disjoint regions,\n"
+         "and those of memory IO, beside memcpy and beside a lookup.\n"
          "Figures are medians per operation and thread; ratios hold within one run only.\n\n" +
          DescribeFlags(FlagNames()) +
          "\nExit status: 0 measured; 2 bad usage; 3 a report cannot be written.\n";
@@ -86,8 +88,9 @@ int Main(int argc, char** argv) {
   int count = static_cast<int>(pointers.size());
   benchmark::Initialize(&count, pointers.data());
 
-  RegisterCursorBenchmarks();
   Results results(kUnitCase);
+  RegisterCursorBenchmarks();
+  RegisterIoBenchmarks(results);
   Collector collector(results);
   std::fprintf(stderr, "measuring ...\n");
   benchmark::RunSpecifiedBenchmarks(&collector);

@@ -82,6 +82,43 @@ std::vector<Row> Results::Rows() const {
   return rows;
 }
 
+std::vector<Compared> Results::Comparisons() const {
+  std::vector<Compared> compared;
+  for (const Comparison& each : comparisons_) {
+    const Case* const own = Find(each.name, 1);
+    const Case* const other = Find(each.baseline, 1);
+    if (own == nullptr || other == nullptr) continue;
+    const double cost = Median(own->ns) / Median(other->ns);
+    const bool is_cost = each.measure == Measure::kCost;
+    Compared result{each, is_cost ? cost : 1 / cost, ""};
+    if (each.target) {
+      const bool passes = is_cost ? result.ratio <= *each.target : result.ratio >= *each.target;
+      const bool is_noisy = std::max(Spread(own->ns), Spread(other->ns)) > kNoisySpread;
+      result.verdict = passes ? "pass" : is_noisy ? "noisy" : "miss";
+    }
+    compared.push_back(std::move(result));
+  }
+  return compared;
+}
+
+std::string Results::ComparisonTable() const {
+  const std::vector<Compared> compared = Comparisons();
+  if (compared.empty()) return "";
+  std::string table = absl::StrFormat("\n%-14s %-14s %-10s %7s %8s %s\n", "case", "compared with",
+                                      "measure", "ratio", "target", "verdict");
+  for (const Compared& each : compared) {
+    const bool is_cost = each.what.measure == Measure::kCost;
+    absl::StrAppendFormat(&table, "%-14s %-14s %-10s %7.2f", each.what.name, each.what.baseline,
+                          is_cost ? "cost" : "throughput", each.ratio);
+    if (each.what.target) {
+      absl::StrAppendFormat(&table, " %s %5.2f %s", is_cost ? "<=" : ">=", *each.what.target,
+                            each.verdict);
+    }
+    table += '\n';
+  }
+  return table;
+}
+
 std::string Results::Table() const {
   std::string note;
   std::string table =
@@ -103,11 +140,12 @@ std::string Results::Table() const {
           unit_, row.threads, row.machine_ratio);
     }
   }
-  return table + note;
+  return table + note + ComparisonTable();
 }
 
 absl::Status Results::WriteJson(const std::string& path) const {
   nlohmann::json json = nlohmann::json::array();
+  const std::vector<Compared> comparisons = Comparisons();
   for (const Row& row : Rows()) {
     nlohmann::json each = {{"name", absl::StrFormat("%s/threads:%d", row.name, row.threads)},
                            {"median_ns", row.median_ns},
@@ -121,6 +159,14 @@ absl::Status Results::WriteJson(const std::string& path) const {
       each["verdict"] = row.verdict();
       each["baselines"]["one_thread"] = *row.to_one_thread;
       each["baselines"]["machine"] = row.machine_ratio;
+    }
+    for (const Compared& compared : comparisons) {
+      if (row.threads != 1 || row.name != compared.what.name) continue;
+      if (compared.what.target) {
+        each["target"] = *compared.what.target;
+        each["verdict"] = compared.verdict;
+      }
+      each["baselines"][compared.what.baseline] = compared.ratio;
     }
     json.push_back(std::move(each));
   }

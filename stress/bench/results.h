@@ -4,8 +4,8 @@
 // and verdicts, as a table and as JSON.
 //
 // A cost is per operation and per thread. Costs are compared with others of the same run only: to
-// L, the cost of an uncontended lock and unlock, and, with several threads, to the same case on one
-// thread.
+// L, the cost of an uncontended lock and unlock; with several threads, to the same case on one
+// thread; and to the case that a Comparison names.
 //
 // Thread safety: none.
 
@@ -41,6 +41,24 @@ struct Row {
   std::string verdict() const;
 };
 
+enum class Measure { kCost, kThroughput };
+
+// A case on one thread that is held against another one of the same run: its cost may be at most
+// `target` times the other's, or its throughput must be at least that. Without a target it is only
+// shown.
+struct Comparison {
+  std::string name;
+  std::string baseline;
+  Measure measure = Measure::kCost;
+  std::optional<double> target;
+};
+
+struct Compared {
+  Comparison what;
+  double ratio = 0;     // of the costs, or of the throughputs
+  std::string verdict;  // as Row::verdict; "" without a target
+};
+
 class Results {
  public:
   // `unit` is the case that defines L.
@@ -48,7 +66,11 @@ class Results {
 
   void Add(const std::string& name, int threads, double ns_per_operation);
 
+  void Compare(Comparison comparison) { comparisons_.push_back(std::move(comparison)); }
+
   std::vector<Row> Rows() const;
+  // Those of which both cases were measured.
+  std::vector<Compared> Comparisons() const;
   std::string Table() const;
   // Written under a temporary name and renamed.
   absl::Status WriteJson(const std::string& path) const;
@@ -63,8 +85,11 @@ class Results {
 
   const Case* Find(const std::string& name, int threads) const;
 
+  std::string ComparisonTable() const;
+
   std::string unit_;
   std::vector<Case> samples_;
+  std::vector<Comparison> comparisons_;
 };
 
 }  // namespace paddock::bench

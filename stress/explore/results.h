@@ -26,13 +26,13 @@ struct Row {
 std::string TableHeader();
 std::string TableLine(const Row& row);
 
-// The violation with its schedule and how to run it again, or the promises not kept; empty if the row
-// passed.
+// The violation with its schedule and how to run it again, or the promises not kept; empty if the
+// row passed.
 std::string Explain(const Row& row);
 
-// An array of {"scenario", "strategy", "executions", "pruned", "bound" (a number, "none" if nothing was
-// kept out, or null), "complete", "verdict" ("pass", "fail"), "seconds", "reached" {state: executions},
-// "message" and "replay" if it failed}.
+// An array of {"scenario", "strategy", "executions", "pruned", "bound" (a number, "none" if nothing
+// was kept out, or null), "complete", "verdict" ("pass", "fail"), "seconds", "reached" {state:
+// executions}, "message" and "replay" if it failed}.
 std::string JsonRows(const std::vector<Row>& rows);
 std::string JunitRows(const std::vector<Row>& rows);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The scenarios that ./paddock explore runs: small programs over the real sources of concurrency/ and
-// core/, each with the states that it must reach and with checks of its own. docs/exploration.md tells
-// how to write one.
+// The scenarios that ./paddock explore runs: small programs over the real sources of concurrency/
+// and core/, each with the states that it must reach and with checks of its own.
+// docs/exploration.md tells how to write one.
 
 #ifndef PADDOCK_STRESS_EXPLORE_SCENARIOS_H_
 #define PADDOCK_STRESS_EXPLORE_SCENARIOS_H_

@@ -2,8 +2,8 @@
 //
 // The smallest machine that page tables can live in, made anew for every execution: three CPUs, 64
 // frames, retired objects sealed one by one. Frames that are given back are poisoned: an access to
-// an entry in one of them is a violation, and so is a frame that is freed without being ordered after
-// the last access.
+// an entry in one of them is a violation, and so is a frame that is freed without being ordered
+// after the last access.
 //
 //   SmallTable<TinyConfig> world;
 //   const PhysAddr frame = world.MapNew(pin, Pages(0, 1));

@@ -22,9 +22,9 @@ void MapAtStart(SmallTable<C>& world, VirtRange range) {
   world.MapNew(pin, range);
 }
 
-// A table is cut out while another cursor is on its way into it, to map page 0. Either it was first,
-// and its page is among those removed, or it was later, and its page is there: what is mapped in a
-// table that was cut out would be neither.
+// A table is cut out while another cursor is on its way into it, to map page 0. Either it was
+// first, and its page is among those removed, or it was later, and its page is there: what is
+// mapped in a table that was cut out would be neither.
 template <PageTableConfig C>
 void RemovalAgainstCursor(VirtRange mapped, VirtRange removed) {
   SmallTable<C> world;

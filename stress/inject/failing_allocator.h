@@ -26,7 +26,7 @@ namespace paddock {
 class FailingSwitch {
  public:
   FailingSwitch(double probability, uint64_t seed)
-      : threshold_(static_cast<uint64_t>(probability * 0x1p32)), seed_(seed) {}
+      : threshold_(static_cast<uint64_t>(probability * 0x1p64)), seed_(seed) {}
 
   void Set(bool on) { on_.store(on ? 1 : 0, sync::seq_cst); }
   uint64_t refused() const { return refused_.load(sync::seq_cst); }
@@ -34,7 +34,7 @@ class FailingSwitch {
   bool Refuses() {
     if (on_.load(sync::seq_cst) == 0) return false;
     const uint64_t draw = MixBits(seed_ + draws_.fetch_add(1, sync::seq_cst));
-    if ((draw >> 32) >= threshold_) return false;
+    if (draw >= threshold_) return false;
     refused_.fetch_add(1, sync::seq_cst);
     return true;
   }

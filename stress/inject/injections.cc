@@ -3,6 +3,7 @@
 #include "paddock/stress/inject/injections.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <vector>
 
@@ -30,7 +31,10 @@ std::string Injections::ToString() const {
     if (!Has(static_cast<Injection>(i))) continue;
     items.emplace_back(kInjectionNames[i]);
     if (static_cast<Injection>(i) == Injection::kAlloc) {
-      absl::StrAppend(&items.back(), "=", alloc_probability);
+      // The shortest text that reads as the same number.
+      char digits[32];
+      const auto end = std::to_chars(std::begin(digits), std::end(digits), alloc_probability).ptr;
+      absl::StrAppend(&items.back(), "=", std::string(digits, end));
     }
   }
   return absl::StrJoin(items, ",");
@@ -39,6 +43,7 @@ std::string Injections::ToString() const {
 absl::StatusOr<Injections> ParseInjections(std::string_view text) {
   Injections result;
   const std::vector<std::string> items = absl::StrSplit(std::string(text), ',', absl::SkipEmpty());
+  if (!text.empty() && items.empty()) return Refuse(text);
   for (const std::string& item : items) {
     const size_t equals = item.find('=');
     const std::string name = item.substr(0, equals);

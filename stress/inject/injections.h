@@ -38,13 +38,14 @@ struct Injections {
   void Add(Injection injection) { set |= static_cast<uint8_t>(1 << static_cast<int>(injection)); }
   // Whether operations may find no memory.
   bool MayExhaust() const { return Has(Injection::kAlloc) || Has(Injection::kExhaust); }
-  // As ParseInjections takes it; empty if nothing is injected.
+  // As ParseInjections takes it, to the same value; empty if nothing is injected.
   std::string ToString() const;
 
   friend bool operator==(const Injections&, const Injections&) = default;
 };
 
-// INVALID_ARGUMENT: an unknown name, or a probability that is not in (0, 1); lists what is valid.
+// None if `text` is empty. INVALID_ARGUMENT: an unknown name, only commas, or a probability that is
+// not in (0, 1); lists what is valid.
 absl::StatusOr<Injections> ParseInjections(std::string_view text);
 
 }  // namespace paddock

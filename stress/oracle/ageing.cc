@@ -108,13 +108,15 @@ bool AgeingOracle::IsWaiting(const Pending& pending) {
   return pending.object->word_.load(kNoOrder) == pending.word;
 }
 
-void AgeingOracle::CheckDeadlines(uint64_t now_ns, absl::FunctionRef<std::string()> culprit) {
+void AgeingOracle::CheckDeadlines(uint64_t now_ns, uint64_t awake_since_ns,
+                                  absl::FunctionRef<std::string()> culprit) {
   for (uint32_t i = 0; i < workers_; ++i) {
     Shard& shard = shards_[i];
     const std::lock_guard<std::mutex> lock(shard.mutex);
     while (!shard.pending.empty() && !IsWaiting(shard.pending.front())) shard.pending.pop_front();
     for (Pending& pending : shard.pending) {
-      if (now_ns < pending.retired_ns || now_ns - pending.retired_ns <= deadline_ns_) break;
+      const uint64_t since_ns = std::max(pending.retired_ns, awake_since_ns);
+      if (now_ns < since_ns || now_ns - since_ns <= deadline_ns_) break;
       if (pending.reported || !IsWaiting(pending)) continue;
       pending.reported = true;
       Report(*pending.object,

@@ -6,11 +6,11 @@
 // ends.
 //
 //   AgeingOracle oracle(workers, sink, /*deadline_ns=*/2'000'000'000);
-//   oracle.Publish(worker, object);         // then make it reachable
-//   oracle.Retire(worker, object, NowNs()); // after unlinking, before handing it to the domain
-//   oracle.Die(worker, object, NowNs());    // in the domain's callback
+//   oracle.Publish(worker, object);           // then make it reachable
+//   oracle.Retire(worker, object, NowNs());   // after unlinking, before handing it to the domain
+//   oracle.Die(worker, object, NowNs());      // in the domain's callback
 //   { guard; Sighting seen = oracle.Reach(worker, *object); ...; oracle.Leave(worker, seen); }
-//   oracle.CheckDeadlines(NowNs(), [&] { return "cpu 3, inside a section for 2 s"; });
+//   oracle.CheckDeadlines(NowNs(), awake_since_ns, [&] { return "cpu 3, in a section for 2 s"; });
 //
 // The oracle knows nothing of the domain under test and adds no ordering that could hide a bug of
 // it. Objects outlive the oracle: a dead one is recycled or left, not freed, so that meeting it is
@@ -64,8 +64,8 @@ class AgeingOracle {
     uint64_t published = 0;
     uint64_t retired = 0;
     uint64_t died = 0;
-    uint64_t met_retired =
-        0;  // readers that met an object in its grace period: the interesting ones
+    // Readers that met an object in its grace period: the interesting ones.
+    uint64_t met_retired = 0;
     uint64_t longest_grace_ns = 0;
   };
 
@@ -78,9 +78,11 @@ class AgeingOracle {
   Sighting Reach(uint32_t worker, const AgedObject& object);
   void Leave(uint32_t worker, const Sighting& sighting);
 
-  // Reports each object once whose grace period has lasted longer than the deadline; `culprit` says
-  // which CPU holds it up. Any thread, now and then.
-  void CheckDeadlines(uint64_t now_ns, absl::FunctionRef<std::string()> culprit);
+  // Reports each object once whose grace period has lasted longer than the deadline, not counting
+  // the time before `awake_since_ns`; `culprit` says which CPU holds it up. Any thread, now and
+  // then.
+  void CheckDeadlines(uint64_t now_ns, uint64_t awake_since_ns,
+                      absl::FunctionRef<std::string()> culprit);
   // After the domain has drained: everything retired must be dead.
   void CheckDrained();
 

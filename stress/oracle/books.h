@@ -38,8 +38,8 @@ struct SuspectFrame {
 struct BooksSnapshot {
   uint64_t frames_expected = 0;  // 0 after teardown
   uint64_t frames_used = 0;
-  std::vector<SuspectFrame> in_use =
-      {};  // those that may be the leak; may be empty although frames leak
+  // Those that may be the leak; may be empty although frames leak.
+  std::vector<SuspectFrame> in_use = {};
   uint64_t lock_words_looked_at = 0;      // how many slots the harness examined
   std::vector<SuspectFrame> locked = {};  // those of them whose lock word was not 0
   std::vector<Balance> balances = {};

@@ -47,12 +47,65 @@ std::string DescribeTransaction(const TransactionLog& log, const LoggedTransacti
                          transaction.unlock_ns);
 }
 
-// That `first` (what the model has) lies in what a search returned.
+// That `first` (what the model has) lies in what a search returned, and that in what was searched.
 std::optional<std::string> CheckFound(std::optional<VirtAddr> first,
                                       const LoggedOperation& operation) {
   if (!first && !operation.found) return std::nullopt;
-  if (first && operation.found && operation.result.Contains(*first)) return std::nullopt;
+  if (first && operation.found && operation.result.Contains(*first) &&
+      operation.range.Contains(operation.result)) {
+    return std::nullopt;
+  }
   return absl::StrCat("the first mapped address is ", DescribeAddress(first));
+}
+
+std::optional<std::string> CheckPages(uint64_t pages, const LoggedOperation& operation) {
+  if (pages == operation.pages) return std::nullopt;
+  return absl::StrCat(pages, " pages were mapped there");
+}
+
+// What was said to be mapped in `slot`, as far as `held` covers it.
+std::optional<std::string> CheckSlot(const AbstractTable& model, VirtRange held, VirtAddr va,
+                                     VirtRange slot, const std::optional<QueriedItem>& item) {
+  const VirtRange judged = slot.Intersection(held);
+  const std::optional<MappedRun> run = model.NextRun(judged);
+  const uint64_t skipped = judged.start.value() - slot.start.value();
+  if (!run && !item && judged.Contains(va)) return std::nullopt;
+  if (run && item && run->range == judged && judged.Contains(va) &&
+      run->frame == PhysAddr(item->frame.value() + skipped) &&
+      run->property == WithoutHardwareBits(item->property)) {
+    return std::nullopt;
+  }
+  // The common cases are over; runs may be cut differently, so the last word is the contract's.
+  const absl::Status status = CheckQuery(model, held, va, slot, item, HardwareBits::kIgnore);
+  if (status.ok()) return std::nullopt;
+  return std::string(status.message());
+}
+
+// What TakeNext returned, which the model still has.
+std::optional<std::string> CheckTaken(const AbstractTable& model,
+                                      const LoggedOperation& operation) {
+  std::optional<std::string> wrong = CheckFound(model.FindNext(operation.range), operation);
+  if (wrong || !operation.found || operation.item_pages == 0) return wrong;
+  if (operation.item_pages * kPageSize != operation.result.size()) {
+    return absl::StrCat("the item has ", operation.item_pages, " pages");
+  }
+  return CheckSlot(model, operation.result, operation.result.start, operation.result,
+                   QueriedItem{operation.frame, operation.property});
+}
+
+// What ProtectNext returned, which the model has not changed yet: one entry, so one property.
+std::optional<std::string> CheckProtected(const AbstractTable& model,
+                                          const LoggedOperation& operation) {
+  std::optional<std::string> wrong = CheckFound(model.FindNext(operation.range), operation);
+  if (wrong || !operation.found) return wrong;
+  const PageProperty before = WithoutHardwareBits(operation.property);
+  uint64_t pages = 0;
+  model.ForEachRun(operation.result, [&](const MappedRun& run) {
+    pages += run.range.size() / kPageSize;
+    if (run.property != before) wrong = absl::StrCat("there was ", Describe(run));
+  });
+  if (pages * kPageSize == operation.result.size()) return wrong;
+  return absl::StrCat("only ", pages, " pages were mapped there");
 }
 
 }  // namespace
@@ -143,32 +196,14 @@ std::optional<std::string> SerializabilityChecker::Step(AbstractTable& model,
     case LoggedKind::kMap:
       model.Map(operation.range, operation.frame, WithoutHardwareBits(operation.property));
       return std::nullopt;
-    case LoggedKind::kUnmap: {
-      const uint64_t pages = model.Unmap(operation.range);
-      if (pages == operation.pages) return std::nullopt;
-      return absl::StrCat(pages, " pages were mapped there");
-    }
+    case LoggedKind::kUnmap:
+      return CheckPages(model.Unmap(operation.range), operation);
     case LoggedKind::kProtect:
-      model.Protect(operation.range, edit);
-      return std::nullopt;
+      return CheckPages(model.Protect(operation.range, edit), operation);
     case LoggedKind::kQuery: {
-      const VirtAddr va = operation.result.start;
-      const VirtRange judged = operation.range.Intersection(transaction.range);
-      const std::optional<MappedRun> run = model.NextRun(judged);
-      if (!run && !operation.found && judged.Contains(va)) return std::nullopt;
-      const uint64_t skipped = judged.start.value() - operation.range.start.value();
-      if (run && operation.found && run->range == judged && judged.Contains(va) &&
-          run->frame == PhysAddr(operation.frame.value() + skipped) &&
-          run->property == WithoutHardwareBits(operation.property)) {
-        return std::nullopt;
-      }
-      // The common cases are over; runs may be cut differently, so the last word is the contract's.
       std::optional<QueriedItem> item;
       if (operation.found) item = QueriedItem{operation.frame, operation.property};
-      const absl::Status status =
-          CheckQuery(model, transaction.range, va, operation.range, item, HardwareBits::kIgnore);
-      if (status.ok()) return std::nullopt;
-      return std::string(status.message());
+      return CheckSlot(model, transaction.range, operation.result.start, operation.range, item);
     }
     case LoggedKind::kFindNext: {
       const std::optional<VirtAddr> first = model.FindNext(operation.range);
@@ -178,19 +213,14 @@ std::optional<std::string> SerializabilityChecker::Step(AbstractTable& model,
       return absl::StrCat("the first mapped address is ", DescribeAddress(first));
     }
     case LoggedKind::kTakeNext: {
-      std::optional<std::string> wrong = CheckFound(model.FindNext(operation.range), operation);
+      std::optional<std::string> wrong = CheckTaken(model, operation);
       const uint64_t pages = operation.found ? model.Unmap(operation.result) : 0;
-      if (wrong) return wrong;
-      if (pages == operation.pages) return std::nullopt;
-      return absl::StrCat(pages, " pages were mapped there");
+      return wrong ? wrong : CheckPages(pages, operation);
     }
     case LoggedKind::kProtectNext: {
-      std::optional<std::string> wrong = CheckFound(model.FindNext(operation.range), operation);
-      if (!operation.found) return wrong;
-      const uint64_t pages = model.Protect(operation.result, edit);
-      if (wrong) return wrong;
-      if (pages * kPageSize == operation.result.size()) return std::nullopt;
-      return absl::StrCat("only ", pages, " pages were mapped there");
+      std::optional<std::string> wrong = CheckProtected(model, operation);
+      if (operation.found) model.Protect(operation.result, edit);
+      return wrong;
     }
   }
   return "an operation of unknown kind";

@@ -5,8 +5,7 @@
 //
 //   TlbOracle oracle(workers, sink, history);
 //   AccessResult access = *space.Load(pin, va);
-//   oracle.CheckAccess(worker, {.frame = ..., .generation_at_fill = ..., .generation_now = ...,
-//   ...});
+//   oracle.CheckAccess(worker, {.frame = access.frame.value(), .generation_at_fill = ..., ...});
 //
 // Thread safety: any thread with its own worker index. Cost: a comparison and a counter.
 

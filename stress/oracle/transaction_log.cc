@@ -58,8 +58,10 @@ void TransactionLog::Unmap(VirtRange range, uint64_t pages_removed) {
   Append(LoggedKind::kUnmap, range).pages = pages_removed;
 }
 
-void TransactionLog::Protect(VirtRange range, const PropertyEdit& edit) {
-  Append(LoggedKind::kProtect, range).edit = edit;
+void TransactionLog::Protect(VirtRange range, const PropertyEdit& edit, uint64_t pages_changed) {
+  LoggedOperation& operation = Append(LoggedKind::kProtect, range);
+  operation.edit = edit;
+  operation.pages = pages_changed;
 }
 
 void TransactionLog::QueryAbsent(VirtAddr va, VirtRange slot) {
@@ -81,18 +83,28 @@ void TransactionLog::FindNext(VirtRange searched, std::optional<VirtAddr> found)
   if (found) operation.result.start = *found;
 }
 
-void TransactionLog::TakeNext(VirtRange searched, std::optional<VirtRange> taken, uint64_t pages) {
-  LoggedOperation& operation = Append(LoggedKind::kTakeNext, searched);
-  operation.found = taken.has_value();
-  if (taken) operation.result = *taken;
-  operation.pages = pages;
+void TransactionLog::TakeItem(VirtRange searched, VirtRange taken, uint64_t pages_removed,
+                              PhysAddr frame, uint64_t item_pages, PageProperty property) {
+  TakeTable(searched, taken, pages_removed);
+  LoggedOperation& operation = operations_[operations_.size() - 1];
+  operation.frame = frame;
+  operation.item_pages = static_cast<uint32_t>(item_pages);
+  operation.property = property;
 }
 
-void TransactionLog::ProtectNext(VirtRange searched, std::optional<VirtRange> changed,
+void TransactionLog::TakeTable(VirtRange searched, VirtRange taken, uint64_t pages_removed) {
+  LoggedOperation& operation = Append(LoggedKind::kTakeNext, searched);
+  operation.found = true;
+  operation.result = taken;
+  operation.pages = pages_removed;
+}
+
+void TransactionLog::ProtectNext(VirtRange searched, VirtRange changed, PageProperty before,
                                  const PropertyEdit& edit) {
   LoggedOperation& operation = Append(LoggedKind::kProtectNext, searched);
-  operation.found = changed.has_value();
-  if (changed) operation.result = *changed;
+  operation.found = true;
+  operation.result = changed;
+  operation.property = before;
   operation.edit = edit;
 }
 
@@ -104,15 +116,15 @@ void TransactionLog::Clear() {
 
 std::string Describe(const LoggedOperation& operation) {
   const std::string range = Describe(operation.range);
-  const std::string result = operation.found ? Describe(operation.result) : "nothing";
+  const std::string property = Describe(operation.property).c_str();
   switch (operation.kind) {
     case LoggedKind::kMap:
-      return absl::StrFormat("map %s to 0x%x %s", range, operation.frame.value(),
-                             Describe(operation.property).c_str());
+      return absl::StrFormat("map %s to 0x%x %s", range, operation.frame.value(), property);
     case LoggedKind::kUnmap:
       return absl::StrFormat("unmap %s removed %d pages", range, operation.pages);
     case LoggedKind::kProtect:
-      return absl::StrFormat("protect %s %s", range, DescribeEdit(operation.edit));
+      return absl::StrFormat("protect %s %s changed %d pages", range, DescribeEdit(operation.edit),
+                             operation.pages);
     case LoggedKind::kQuery:
       if (!operation.found) {
         return absl::StrFormat("query 0x%x saw none in slot %s", operation.result.start.value(),
@@ -120,15 +132,23 @@ std::string Describe(const LoggedOperation& operation) {
       }
       return absl::StrFormat("query 0x%x saw slot %s at frame 0x%x %s",
                              operation.result.start.value(), range, operation.frame.value(),
-                             Describe(operation.property).c_str());
+                             property);
     case LoggedKind::kFindNext:
       if (!operation.found) return absl::StrFormat("find_next %s found nothing", range);
       return absl::StrFormat("find_next %s found 0x%x", range, operation.result.start.value());
     case LoggedKind::kTakeNext:
-      return absl::StrFormat("take_next %s took %s with %d pages", range, result, operation.pages);
+      if (!operation.found) return absl::StrFormat("take_next %s took nothing", range);
+      if (operation.item_pages == 0) {
+        return absl::StrFormat("take_next %s took the table of %s with %d pages", range,
+                               Describe(operation.result), operation.pages);
+      }
+      return absl::StrFormat("take_next %s took %s with %d pages, an item of %d pages at 0x%x %s",
+                             range, Describe(operation.result), operation.pages,
+                             operation.item_pages, operation.frame.value(), property);
     case LoggedKind::kProtectNext:
-      return absl::StrFormat("protect_next %s changed %s, %s", range, result,
-                             DescribeEdit(operation.edit));
+      if (!operation.found) return absl::StrFormat("protect_next %s changed nothing", range);
+      return absl::StrFormat("protect_next %s changed %s from %s, %s", range,
+                             Describe(operation.result), property, DescribeEdit(operation.edit));
   }
   return "unknown operation";
 }

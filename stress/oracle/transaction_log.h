@@ -43,13 +43,14 @@ enum class LoggedKind : uint8_t {
 // them.
 struct LoggedOperation {
   LoggedKind kind = LoggedKind::kMap;
-  bool found = false;     // kQuery, kFindNext, kTakeNext, kProtectNext: there was something
-  PageProperty property;  // kMap, kQuery
-  PropertyEdit edit;      // kProtect, kProtectNext
-  VirtRange range;        // the argument; for kQuery the slot
+  bool found = false;       // kQuery, kFindNext, kTakeNext, kProtectNext: there was something
+  PageProperty property;    // kMap, kQuery, kTakeNext; kProtectNext: before the change
+  PropertyEdit edit;        // kProtect, kProtectNext
+  uint32_t item_pages = 0;  // kTakeNext: base pages of the item; 0: a whole table was taken
+  VirtRange range;          // the argument; for kQuery the slot
   VirtRange result;    // kTakeNext, kProtectNext: what was touched; kFindNext, kQuery: an address
-  PhysAddr frame;      // kMap, kQuery: that of range.start
-  uint64_t pages = 0;  // kUnmap, kTakeNext: base pages removed
+  PhysAddr frame;      // kMap, kQuery: that of range.start; kTakeNext: that of the item
+  uint64_t pages = 0;  // kUnmap, kProtect, kTakeNext: how many base pages it said
 };
 static_assert(sizeof(LoggedOperation) <= 64);
 
@@ -77,13 +78,19 @@ class TransactionLog {
   // `frame` is where range.start maps to; `range` has the size of the item or items mapped.
   void Map(VirtRange range, PhysAddr frame, PageProperty property);
   void Unmap(VirtRange range, uint64_t pages_removed);
-  void Protect(VirtRange range, const PropertyEdit& edit);
+  void Protect(VirtRange range, const PropertyEdit& edit, uint64_t pages_changed);
   // Nothing, or an item, at `va`, in a slot whose start maps to `frame`.
   void QueryAbsent(VirtAddr va, VirtRange slot);
   void QueryMapped(VirtAddr va, VirtRange slot, PhysAddr frame, PageProperty property);
   void FindNext(VirtRange searched, std::optional<VirtAddr> found);
-  void TakeNext(VirtRange searched, std::optional<VirtRange> taken, uint64_t pages);
-  void ProtectNext(VirtRange searched, std::optional<VirtRange> changed, const PropertyEdit& edit);
+  // An item of `item_pages` base pages from `frame` on, or a table.
+  void TakeItem(VirtRange searched, VirtRange taken, uint64_t pages_removed, PhysAddr frame,
+                uint64_t item_pages, PageProperty property);
+  void TakeTable(VirtRange searched, VirtRange taken, uint64_t pages_removed);
+  void ProtectNext(VirtRange searched, VirtRange changed, PageProperty before,
+                   const PropertyEdit& edit);
+  // kTakeNext or kProtectNext without a result.
+  void FoundNothing(LoggedKind kind, VirtRange searched) { Append(kind, searched); }
 
   uint32_t thread() const { return thread_; }
   bool in_transaction() const { return open_; }

@@ -3,10 +3,12 @@
 #include "paddock/stress/replay/replay_job.h"
 
 #include <optional>
+#include <string>
 
 #include "paddock/concurrency/sync.h"
 #include "paddock/stress/replay/replayer.h"
 #include "paddock/stress/rng.h"
+#include "paddock/stress/trace/meaning.h"
 #include "paddock/stress/workload/generator.h"
 
 namespace paddock {
@@ -27,13 +29,16 @@ void ReplayJob::RunSlice(Stream& stream, uint32_t number, const SliceLimit& limi
     std::optional<ReplayTurn> turn = schedule_.Take();
     if (!turn) {
       // What is ready is with other workers, which may wait for this CPU.
-      stream.Poll();
-      sync::YieldThread();
+      stream.AwaitWork();
       continue;
     }
     for (int i = 0; turn && i < kOperationsPerTurn && !stream.world().failed(); ++i, ++steps) {
-      const SpaceRef& space = stream.Space(turn->process);
-      replayer.Replay(space, *turn->operation);
+      const TraceOperation& operation = *turn->operation;
+      Tally& tally = tallies_[number];
+      uint64_t& lines = replayer.Replay(stream.Space(turn->process), operation)
+                            ? tally.replayed[static_cast<size_t>(operation.kind)]
+                            : tally.undone;
+      lines += operation.lines();
       turn = schedule_.Finish(*turn);
       stream.Poll();
     }
@@ -44,6 +49,36 @@ void ReplayJob::RunSlice(Stream& stream, uint32_t number, const SliceLimit& limi
     torture.Read(stream.pin(), cell, 8);
     stream.injector().BetweenSteps(stream.machine().rcu(), stream.pin());
   }
+}
+
+uint64_t ReplayJob::undone_lines() const {
+  uint64_t lines = 0;
+  for (const Tally& tally : tallies_) lines += tally.undone;
+  return lines;
+}
+
+TraceSummary ReplayJob::Summarise() const {
+  const TraceAccounting& accounting = plan_.accounting;
+  TraceSummary summary{.file = plan_.name,
+                       .lines = accounting.lines,
+                       .skipped = accounting.skipped,
+                       .not_understood = accounting.not_understood,
+                       .processes = plan_.processes.size(),
+                       .threads = plan_.ThreadCount()};
+  uint64_t ahead = 0;
+  for (const auto& [event, lines] : accounting.planned) ahead += lines;
+  for (const Tally& tally : tallies_) {
+    for (int kind = 0; kind < kTraceOpKinds; ++kind) {
+      if (tally.replayed[kind] == 0) continue;
+      const TraceCall call = TraceCallOf(static_cast<TraceOpKind>(kind));
+      summary.replayed[std::string(TraceCallName(call))] += tally.replayed[kind];
+      ahead -= tally.replayed[kind];
+    }
+  }
+  const uint64_t undone = undone_lines();
+  if (undone != 0) summary.skipped["memory ran out"] = undone;
+  if (ahead != undone) summary.skipped["the run ended before"] = ahead - undone;
+  return summary;
 }
 
 uint64_t ReplayJob::MemoryBytes(const TracePlan& plan) {

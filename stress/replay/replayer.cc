@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "paddock/core/space/mapped_frames.h"
 
 namespace paddock {
 namespace {
@@ -30,16 +30,14 @@ PageProperty PropertyOfAccess(TraceAccess access) {
   return property;
 }
 
-void Replayer::Replay(const SpaceRef& space, const TraceOperation& operation) {
+bool Replayer::Replay(const SpaceRef& space, const TraceOperation& operation) {
+  const PageProperty property = PropertyOfAccess(operation.access);
   switch (operation.kind) {
     case TraceOpKind::kFault:
       return Fault(space, operation);
     case TraceOpKind::kReserve:
-      Unmap(space, operation.range);
-      if (operation.backing == TraceBacking::kNow) {
-        Populate(space, operation.range, PropertyOfAccess(operation.access));
-      }
-      return;
+      return Unmap(space, operation.range) && (operation.backing == TraceBacking::kOnFault ||
+                                               Populate(space, operation.range, property));
     case TraceOpKind::kProtect:
       return Protect(space, operation.range, operation.access);
     case TraceOpKind::kUnmap:
@@ -48,13 +46,14 @@ void Replayer::Replay(const SpaceRef& space, const TraceOperation& operation) {
     case TraceOpKind::kHeapShrink:
       return Unmap(space, operation.range);
     case TraceOpKind::kPopulate:
-      return Populate(space, operation.range, PropertyOfAccess(operation.access));
+      return Populate(space, operation.range, property);
     case TraceOpKind::kMove:
       return Move(space, operation);
     case TraceOpKind::kGrow:
     case TraceOpKind::kHeapGrow:
-      return;
+      return true;
   }
+  return false;
 }
 
 bool Replayer::Insist(absl::FunctionRef<absl::Status()> attempt) {
@@ -63,31 +62,28 @@ bool Replayer::Insist(absl::FunctionRef<absl::Status()> attempt) {
     if (!absl::IsResourceExhausted(status)) return status.ok();
     stream_.Relieve();
   }
-  if (!stream_.world().options().inject.MayExhaust()) {
-    const uint64_t bytes = stream_.world().options().memory_bytes;
-    stream_.world().Fail(absl::ResourceExhaustedError(
-        absl::StrFormat("%d MiB of memory are not enough for the recording; give more with "
-                        "--memory=%dMiB",
-                        bytes >> 20, bytes >> 19)));
-  }
+  stream_.world().FailForMemory("for the recording");
   return false;
 }
 
-void Replayer::Fault(const SpaceRef& space, const TraceOperation& operation) {
-  Populate(space, operation.range, PropertyOfAccess(operation.access));
+bool Replayer::Fault(const SpaceRef& space, const TraceOperation& operation) {
+  const bool mapped = Populate(space, operation.range, PropertyOfAccess(operation.access));
   const bool writable = (operation.access & kTraceWrite) != 0;
   stream_.Access(space, operation.range.start, writable ? AccessKind::kStore : AccessKind::kLoad);
   ++faults_;
   if (faults_ % 4 == 0) stream_.Walk(space, operation.range.start);
+  return mapped;
 }
 
-void Replayer::Populate(const SpaceRef& space, VirtRange range, PageProperty property) {
+bool Replayer::Populate(const SpaceRef& space, VirtRange range, PageProperty property) {
+  bool all = true;
   for (VirtAddr at = range.start; at != range.end && !stream_.world().failed();) {
     const uint64_t left = range.end.value() - at.value();
     const VirtRange chunk{at, at.Plus(std::min(left, kChunkPages * kPageSize))};
-    Insist([&] { return PopulateChunk(space, chunk, property); });
+    all = Insist([&] { return PopulateChunk(space, chunk, property); }) && all;
     at = chunk.end;
   }
+  return all && !stream_.world().failed();
 }
 
 absl::Status Replayer::PopulateChunk(const SpaceRef& space, VirtRange range,
@@ -95,8 +91,8 @@ absl::Status Replayer::PopulateChunk(const SpaceRef& space, VirtRange range,
   std::vector<USegment> frames;
   for (uint64_t i = 0; i < range.size() / kPageSize; ++i) {
     std::optional<USegment> frame = stream_.Allocate(1);
-    // The world has failed, or it was to happen.
-    if (!frame) return absl::OkStatus();
+    // The world has failed, or it was to happen; either way no further attempt would help.
+    if (!frame) return absl::CancelledError("no frame to populate with");
     frames.push_back(*std::move(frame));
   }
   RecordedCursor cursor(stream_, space);
@@ -109,29 +105,29 @@ absl::Status Replayer::PopulateChunk(const SpaceRef& space, VirtRange range,
     } else {
       USegment frame = std::move(frames.back());
       frames.pop_back();
-      status = cursor.Map(std::move(frame), property);
+      status = cursor.Map(MappedFrames(std::move(frame), property));
     }
   }
   return status;
 }
 
-void Replayer::Unmap(const SpaceRef& space, VirtRange range) {
-  Insist([&]() -> absl::Status {
+bool Replayer::Unmap(const SpaceRef& space, VirtRange range) {
+  return Insist([&]() -> absl::Status {
     RecordedCursor cursor(stream_, space);
     absl::Status status = cursor.Open({.range = range, .intent = Intent::kNoMap});
     return status.ok() ? cursor.Unmap(range.size()) : status;
   });
 }
 
-void Replayer::Protect(const SpaceRef& space, VirtRange range, TraceAccess access) {
-  Insist([&]() -> absl::Status {
+bool Replayer::Protect(const SpaceRef& space, VirtRange range, TraceAccess access) {
+  return Insist([&]() -> absl::Status {
     RecordedCursor cursor(stream_, space);
     absl::Status status = cursor.Open({.range = range, .intent = Intent::kNoMap});
     return status.ok() ? cursor.Protect(range.size(), EditToAccess(access)) : status;
   });
 }
 
-void Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
+bool Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
   struct MovedPage {
     uint64_t offset;
     MappedFrames item;
@@ -139,8 +135,9 @@ void Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
   std::vector<MovedPage> pages;
   const VirtRange source = operation.source;
   const VirtRange target = operation.range;
+  bool all = true;
   if (!source.IsEmpty()) {
-    Insist([&]() -> absl::Status {
+    all = Insist([&]() -> absl::Status {
       RecordedCursor cursor(stream_, space);
       absl::Status status = cursor.Open({.range = source, .intent = Intent::kNoMap});
       while (status.ok() && cursor.remaining() != 0) {
@@ -157,20 +154,20 @@ void Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
       return status;
     });
   }
-  Unmap(space, target);
+  all = Unmap(space, target) && all;
   // Sparse areas are moved page by page: a cursor over all of it would create tables for nothing
   // only where there are pages anyway.
   for (MovedPage& page : pages) {
     const VirtAddr va = target.start.Plus(page.offset);
-    const PageProperty property = page.item.property;
-    Insist([&]() -> absl::Status {
+    const auto map = [&]() -> absl::Status {
       RecordedCursor cursor(stream_, space);
       absl::Status status =
           cursor.Open({.range = {va, va.Plus(kPageSize)}, .anchor = Anchor::kLow});
-      if (!status.ok()) return status;
-      return cursor.Map(std::move(page.item.frames), property, Provenance::kMoved);
-    });
+      return status.ok() ? cursor.Map(std::move(page.item), Provenance::kMoved) : status;
+    };
+    all = Insist(map) && all;
   }
+  return all;
 }
 
 }  // namespace paddock

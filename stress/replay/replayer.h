@@ -3,15 +3,15 @@
 // Carries out the operations of a recording in the space of their process.
 //
 //   Replayer replayer(stream);
-//   replayer.Replay(space, operation);
+//   bool carried_out = replayer.Replay(space, operation);
 //
 // A fault maps one frame, unless somebody has already; reserving unmaps what is there and populates
 // if asked; protecting protects; unmapping and discarding unmap; moving takes each page and maps it
 // at its new place. Areas that grow change nothing yet. After a fault the page is accessed and
 // walked to, as the program did.
 //
-// Thread safety: that of the stream. Failure: memory that runs out goes to World::Fail with how
-// much would do, unless that is injected; then the operation is left undone.
+// Thread safety: that of the stream. Failure: an operation that finds no memory is left undone, in
+// part; unless that is injected, World::Fail says how much would do.
 
 #ifndef PADDOCK_STRESS_REPLAY_REPLAYER_H_
 #define PADDOCK_STRESS_REPLAY_REPLAYER_H_
@@ -35,16 +35,17 @@ class Replayer {
  public:
   explicit Replayer(Stream& stream) : stream_(stream) {}
 
-  void Replay(const SpaceRef& space, const TraceOperation& operation);
+  // Whether all of the operation was carried out; so for the functions below.
+  bool Replay(const SpaceRef& space, const TraceOperation& operation);
 
  private:
-  void Fault(const SpaceRef& space, const TraceOperation& operation);
-  void Populate(const SpaceRef& space, VirtRange range, PageProperty property);
+  bool Fault(const SpaceRef& space, const TraceOperation& operation);
+  bool Populate(const SpaceRef& space, VirtRange range, PageProperty property);
   // Maps what is absent in `range`, at most kChunkPages.
   absl::Status PopulateChunk(const SpaceRef& space, VirtRange range, PageProperty property);
-  void Unmap(const SpaceRef& space, VirtRange range);
-  void Protect(const SpaceRef& space, VirtRange range, TraceAccess access);
-  void Move(const SpaceRef& space, const TraceOperation& operation);
+  bool Unmap(const SpaceRef& space, VirtRange range);
+  bool Protect(const SpaceRef& space, VirtRange range, TraceAccess access);
+  bool Move(const SpaceRef& space, const TraceOperation& operation);
 
   // Repeats `attempt` while it finds no memory and reclamation may help.
   bool Insist(absl::FunctionRef<absl::Status()> attempt);

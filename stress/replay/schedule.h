@@ -5,11 +5,10 @@
 //
 //   ReplaySchedule schedule(plan, TracePace::kOrder);
 //   while (!schedule.done()) {
-//     std::optional<ReplayTurn> turn = schedule.Take();      // none: all that is ready is being
-//     done while (turn) {
+//     std::optional<ReplayTurn> turn = schedule.Take();   // none: others do all that is ready
+//     while (turn) {
 //       Replay(*turn);
-//       turn = schedule.Finish(*turn);                       // the same thread's next step, if
-//       ready
+//       turn = schedule.Finish(*turn);                    // the same thread's next, if ready
 //     }
 //   }
 //

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
 namespace paddock {
@@ -47,27 +48,63 @@ std::string Resolve(const std::string& path) {
   return real != nullptr ? real.get() : path;
 }
 
-}  // namespace
+// Where a report will be written.
+struct Target {
+  std::string path;
+  mode_t mode = 0;
+  bool in_place = false;  // not a regular file: nothing to replace
+};
 
-absl::Status WriteFileAtomically(const std::string& path, std::string_view contents) {
+absl::StatusOr<Target> FindTarget(const std::string& path) {
   if (path.empty()) return absl::InvalidArgumentError("a report needs a file name, got \"\"");
   struct stat info;
-  const bool exists = stat(path.c_str(), &info) == 0;
-  if (exists && S_ISDIR(info.st_mode)) return Failed("cannot write", path, EISDIR);
-  if (exists && !S_ISREG(info.st_mode)) return WriteInPlace(path, contents);
+  if (stat(path.c_str(), &info) != 0) {
+    // As readable as any new file.
+    const mode_t mask = umask(0);
+    umask(mask);
+    return Target{path, 0666 & ~mask, false};
+  }
+  if (S_ISDIR(info.st_mode)) return Failed("cannot write", path, EISDIR);
+  return Target{Resolve(path), info.st_mode & 07777, !S_ISREG(info.st_mode)};
+}
 
-  const std::string target = exists ? Resolve(path) : path;
-  std::string temporary = target + ".XXXXXX";
-  const int fd = mkostemp(temporary.data(), O_CLOEXEC);
-  if (fd < 0) return Failed("cannot create a temporary file for", path, errno);
-  // mkostemp gives 0600; a report is as readable as the one it replaces, or as any new file.
-  const mode_t mask = umask(0);
-  umask(mask);
-  int error = fchmod(fd, exists ? info.st_mode & 07777 : 0666 & ~mask) != 0 ? errno : 0;
-  if (error == 0) error = WriteAll(fd, contents);
-  if (error == 0 && fsync(fd) != 0 && errno != EINVAL) error = errno;
-  if (close(fd) != 0 && error == 0) error = errno;
-  if (error == 0 && rename(temporary.c_str(), target.c_str()) != 0) error = errno;
+// A temporary file beside the target, opened; `name` becomes its own.
+absl::StatusOr<int> OpenTemporary(const Target& target, std::string& name) {
+  name = target.path + ".XXXXXX";
+  const int fd = mkostemp(name.data(), O_CLOEXEC);
+  if (fd < 0) return Failed("cannot create a temporary file for", target.path, errno);
+  return fd;
+}
+
+}  // namespace
+
+absl::Status CheckFileWritable(const std::string& path) {
+  const absl::StatusOr<Target> target = FindTarget(path);
+  if (!target.ok()) return target.status();
+  if (target->in_place) {
+    return access(path.c_str(), W_OK) == 0 ? absl::OkStatus() : Failed("cannot write", path, errno);
+  }
+  std::string temporary;
+  const absl::StatusOr<int> fd = OpenTemporary(*target, temporary);
+  if (!fd.ok()) return fd.status();
+  close(*fd);
+  unlink(temporary.c_str());
+  return absl::OkStatus();
+}
+
+absl::Status WriteFileAtomically(const std::string& path, std::string_view contents) {
+  const absl::StatusOr<Target> target = FindTarget(path);
+  if (!target.ok()) return target.status();
+  if (target->in_place) return WriteInPlace(path, contents);
+
+  std::string temporary;
+  const absl::StatusOr<int> fd = OpenTemporary(*target, temporary);
+  if (!fd.ok()) return fd.status();
+  int error = fchmod(*fd, target->mode) != 0 ? errno : 0;
+  if (error == 0) error = WriteAll(*fd, contents);
+  if (error == 0 && fsync(*fd) != 0 && errno != EINVAL) error = errno;
+  if (close(*fd) != 0 && error == 0) error = errno;
+  if (error == 0 && rename(temporary.c_str(), target->path.c_str()) != 0) error = errno;
   if (error == 0) return absl::OkStatus();
   unlink(temporary.c_str());
   return Failed("cannot write", path, error);

@@ -3,6 +3,7 @@
 // Writes a report so that nobody ever sees half of it: to a temporary name in the same directory,
 // then renamed over the target.
 //
+//   absl::Status writable = CheckFileWritable("out/report.json");   // before a long run
 //   absl::Status written = WriteFileAtomically("out/report.json", text);
 //   if (!written.ok()) return 3;  // the message names the file and the cause
 //
@@ -21,6 +22,8 @@
 namespace paddock {
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view contents);
+// Whether that would find a place to write to now; leaves everything as it is.
+absl::Status CheckFileWritable(const std::string& path);
 
 }  // namespace paddock
 

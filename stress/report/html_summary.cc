@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
-#include <map>
-#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "paddock/stress/report/facts.h"
 #include "paddock/stress/report/text_format.h"
 
 namespace paddock {
@@ -22,7 +21,8 @@ constexpr const char* kStyle = R"css(
   --paper: #14181e; --bar: #6d9ee0; --bar2: #35557f; --good: #5fc795; --bad: #ff8b80; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+h1 { font-size: 1.5rem; margin: 0; }
+h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; } h2::first-letter { text-transform: uppercase; }
 .verdict { font-weight: 700; } .pass { color: var(--good); } .fail { color: var(--bad); }
 .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; }
@@ -34,14 +34,15 @@ pre { overflow-x: auto; padding: .7rem; border: 1px solid var(--line); border-ra
 svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 )css";
 
-using Numbers = std::initializer_list<std::pair<const char*, std::string>>;
-
-void AppendTable(const char* title, const Numbers& rows, std::string* out) {
-  absl::StrAppend(out, "<h2>", title, "</h2>\n<table>\n");
-  for (const auto& [name, value] : rows) {
-    absl::StrAppend(out, "<tr><td>", name, "</td><td class=\"n\">", value, "</td></tr>\n");
+void AppendTables(const std::vector<FactGroup>& groups, std::string* out) {
+  for (const FactGroup& group : groups) {
+    absl::StrAppend(out, "<h2>", EscapeMarkup(group.title), "</h2>\n<table>\n");
+    for (const Fact& fact : group.facts) {
+      absl::StrAppend(out, "<tr><td>", EscapeMarkup(fact.name), "</td><td class=\"n\">",
+                      EscapeMarkup(fact.value), "</td></tr>\n");
+    }
+    absl::StrAppend(out, "</table>\n");
   }
-  absl::StrAppend(out, "</table>\n");
 }
 
 void AppendOperations(const Summary& summary, std::string* out) {
@@ -113,23 +114,21 @@ void AppendOracles(const Summary& summary, std::string* out) {
                   "<h2>Checked</h2>\n<table>\n<tr><th>oracle</th><th class=\"n\">checks</th>"
                   "<th class=\"n\">violations</th><th></th></tr>\n");
   for (const OracleResult& oracle : summary.oracles) {
-    const bool idle = oracle.Passed() && oracle.checks == 0;
-    const char* verdict = idle                     ? "<span class=\"soft\">not exercised</span>"
-                          : oracle.Passed()        ? "<span class=\"pass\">pass</span>"
-                          : oracle.violations == 0 ? "<span class=\"fail\">checked nothing</span>"
-                                                   : "<span class=\"fail\">fail</span>";
+    const std::string idle = IdleNote(oracle);
+    const std::string word = !idle.empty() ? idle : oracle.Passed() ? "pass" : "fail";
+    const char* style = !oracle.Passed() ? "fail" : idle.empty() ? "pass" : "soft";
     absl::StrAppend(out, "<tr><td>", EscapeMarkup(oracle.name), "</td><td class=\"n\">",
                     WithThousands(oracle.checks), "</td><td class=\"n\">",
-                    WithThousands(oracle.violations), "</td><td>", verdict, "</td></tr>\n");
+                    WithThousands(oracle.violations), "</td><td class=\"", style, "\">", word,
+                    "</td></tr>\n");
   }
   absl::StrAppend(out, "</table>\n");
 }
 
 void AppendViolations(const Summary& summary, std::string* out) {
   if (summary.violations.empty()) return;
-  const uint64_t all = std::max<uint64_t>(summary.violation_count, summary.violations.size());
-  absl::StrAppend(out, "<h2>Violations</h2>\n<p>", WithThousands(all), " in all, the first ",
-                  summary.violations.size(), " here.</p>\n");
+  absl::StrAppend(out, "<h2>Violations</h2>\n<p>", WithThousands(summary.AllViolations()),
+                  " in all, the first ", summary.violations.size(), " here.</p>\n");
   for (const Violation& violation : summary.violations) {
     absl::StrAppend(out, "<p class=\"fail\">", EscapeMarkup(violation.oracle), "</p>\n<pre>",
                     EscapeMarkup(violation.message),
@@ -137,70 +136,25 @@ void AppendViolations(const Summary& summary, std::string* out) {
   }
 }
 
-std::string Counts(const std::map<std::string, uint64_t>& counts) {
-  std::string text;
-  for (const auto& [name, lines] : counts) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", WithThousands(lines), " ", EscapeMarkup(name));
-  }
-  return text;
-}
-
-void AppendTraces(const Summary& summary, std::string* out) {
-  for (const TraceSummary& trace : summary.traces) {
-    AppendTable("Recording",
-                {{"file", EscapeMarkup(trace.file)},
-                 {"lines", WithThousands(trace.lines)},
-                 {"replayed", Counts(trace.replayed)},
-                 {"skipped", Counts(trace.skipped)},
-                 {"not understood", WithThousands(trace.not_understood)},
-                 {"processes", WithThousands(trace.processes)},
-                 {"threads", WithThousands(trace.threads)}},
-                out);
-  }
-}
-
-void AppendMachine(const Summary& summary, std::string* out) {
-  const auto n = WithThousands;
-  AppendTable("Locks",
-              {{"acquired", n(summary.locks.acquired)},
-               {"contended", n(summary.locks.contended)},
-               {"stray retries", n(summary.locks.stray_retries)}},
-              out);
-  AppendTable("TLB",
-              {{"operations issued", n(summary.tlb.issued)},
-               {"batches", n(summary.tlb.batches)},
-               {"interrupts sent", n(summary.tlb.interrupts)},
-               {"interrupts saved", n(summary.tlb.interrupts_saved)},
-               {"full flushes", n(summary.tlb.full_flushes)}},
-              out);
-  AppendTable("RCU",
-              {{"grace periods", n(summary.rcu.grace_periods)},
-               {"longest", HumanDuration(summary.rcu.longest_ns)},
-               {"peak backlog", n(summary.rcu.peak_backlog)}},
-              out);
-  AppendTable("Frames",
-              {{"total", n(summary.frames.total)},
-               {"peak", n(summary.frames.peak)},
-               {"leaked", n(summary.frames.leaked)}},
-              out);
-}
-
 }  // namespace
 
 std::string HtmlSummary(const Summary& summary) {
-  const bool passed = summary.Passed();
+  const char* const verdict = VerdictName(summary.verdict());
   std::string out = absl::StrCat(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<title>Paddock stress: ",
-      passed ? "pass" : "fail", ", seed ", summary.seed, "</title>\n<style>", kStyle,
-      "</style>\n</head>\n<body>\n<h1>Paddock stress: <span class=\"verdict ",
-      passed ? "pass\">pass" : "fail\">fail", "</span></h1>\n");
+      verdict, ", seed ", summary.seed, "</title>\n<style>", kStyle,
+      "</style>\n</head>\n<body>\n<h1>Paddock stress: <span class=\"verdict ", verdict, "\">",
+      verdict, "</span></h1>\n");
   absl::StrAppendFormat(
       &out, "<p class=\"soft\">%.1f s, %d threads, seed %d, %s transactions</p>\n", summary.seconds,
       summary.threads, summary.seed, WithThousands(summary.transactions));
   for (const std::string& failure : summary.Failures()) {
     absl::StrAppend(&out, "<p class=\"fail\">", EscapeMarkup(failure), "</p>\n");
+  }
+  for (const std::string& what : summary.not_run) {
+    absl::StrAppend(&out, "<p>not run: ", EscapeMarkup(what), "</p>\n");
   }
   absl::StrAppend(&out, "<pre>", EscapeMarkup(summary.command), "</pre>\n");
   AppendViolations(summary, &out);
@@ -209,8 +163,8 @@ std::string HtmlSummary(const Summary& summary) {
     AppendOperations(summary, &out);
     AppendLatencies(summary, &out);
   }
-  AppendTraces(summary, &out);
-  AppendMachine(summary, &out);
+  AppendTables(TraceFacts(summary), &out);
+  AppendTables(MachineFacts(summary), &out);
   absl::StrAppend(&out, "</body>\n</html>\n");
   return out;
 }

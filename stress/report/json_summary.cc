@@ -73,7 +73,7 @@ std::string JsonSummary(const Summary& summary) {
   Json json = {{"schema", kSchema},
                {"seed", summary.seed},
                {"command", summary.command},
-               {"verdict", summary.Passed() ? "pass" : "fail"},
+               {"verdict", VerdictName(summary.verdict())},
                {"seconds", summary.seconds},
                {"threads", summary.threads},
                {"transactions", summary.transactions},
@@ -98,6 +98,7 @@ std::string JsonSummary(const Summary& summary) {
                 {{"total", summary.frames.total},
                  {"peak", summary.frames.peak},
                  {"leaked", summary.frames.leaked}}}};
+  if (!summary.not_run.empty()) json["not_run"] = summary.not_run;
   if (!summary.traces.empty()) json["trace"] = Traces(summary);
   return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }

@@ -3,13 +3,14 @@
 // The summary as JSON, schema 1: the names are stable, an addition keeps the number, a change
 // raises it.
 //
-//   schema, seed, command, verdict ("pass", "fail"), seconds, threads, transactions,
+//   schema, seed, command, verdict ("pass", "fail", "interrupted"), seconds, threads, transactions,
 //   operations {name: {count, p50_ns, p99_ns, max_ns}},
 //   oracles {serializability, walker, tlb, ageing, books: {checks, violations}},
 //   violations [{oracle, message, reproduce}],
 //   locks {acquired, contended, stray_retries},
 //   tlb {issued, batches, interrupts, interrupts_saved, full_flushes},
 //   rcu {grace_periods, longest_ns, peak_backlog}, frames {total, peak, leaked},
+//   if something was not done: not_run [text],
 //   and if recordings were replayed: trace [{file, lines, replayed {kind: lines},
 //   skipped {reason: lines}, not_understood, processes, threads}]
 //

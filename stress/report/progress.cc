@@ -47,10 +47,11 @@ std::optional<double> ProgressFraction(const ProgressGoal& goal, const ProgressS
 }
 
 std::string FormatProgress(const ProgressGoal& goal, const ProgressState& state, double rate) {
-  std::string line = absl::StrFormat(
-      "%.1f s  %s operations  %s  %s violation%s", state.elapsed_s, WithThousands(state.operations),
-      HumanRate(static_cast<uint64_t>(std::max(rate, 0.0)), 1), WithThousands(state.violations),
-      state.violations == 1 ? "" : "s");
+  const auto per_second = static_cast<uint64_t>(std::max(rate, 0.0));
+  std::string line =
+      absl::StrFormat("%.1f s  %s operations  %s  %s violation%s", state.elapsed_s,
+                      WithThousands(state.operations), HumanRate(per_second, 1.0),
+                      WithThousands(state.violations), state.violations == 1 ? "" : "s");
   const std::optional<double> fraction = ProgressFraction(goal, state);
   if (fraction && *fraction > 0) {
     absl::StrAppendFormat(&line, "  %.1f s left", state.elapsed_s / *fraction * (1 - *fraction));

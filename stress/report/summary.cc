@@ -8,6 +8,27 @@
 
 namespace paddock {
 
+const char* VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPass:
+      return "pass";
+    case Verdict::kFail:
+      return "fail";
+    case Verdict::kInterrupted:
+      return "interrupted";
+  }
+  return "?";
+}
+
+Verdict Summary::verdict() const {
+  if (!Failures().empty()) return Verdict::kFail;
+  return interrupted ? Verdict::kInterrupted : Verdict::kPass;
+}
+
+uint64_t Summary::AllViolations() const {
+  return std::max<uint64_t>(violation_count, violations.size());
+}
+
 std::vector<std::string> Summary::Failures() const {
   std::vector<std::string> failures;
   uint64_t in_oracles = 0;
@@ -20,7 +41,7 @@ std::vector<std::string> Summary::Failures() const {
     }
   }
   // Others report too, the watchdog for one.
-  const uint64_t all = std::max<uint64_t>(violation_count, violations.size());
+  const uint64_t all = AllViolations();
   if (all > in_oracles) failures.push_back(absl::StrCat(all - in_oracles, " other violations"));
   return failures;
 }

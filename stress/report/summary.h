@@ -5,7 +5,7 @@
 //
 //   Summary summary{.seed = seed, .command = command, ...};
 //   puts(TextSummary(summary).c_str());
-//   return summary.Passed() ? 0 : 1;
+//   return summary.verdict() == Verdict::kFail ? 1 : 0;
 //
 // Thread safety: a value.
 
@@ -62,7 +62,8 @@ struct FrameSummary {
   uint64_t leaked = 0;
 };
 
-// Every line of the recording is in exactly one of the counts.
+// Every line of the recording is in exactly one of the counts; those that a run did not come to are
+// skipped.
 struct TraceSummary {
   std::string file = {};
   uint64_t lines = 0;
@@ -72,6 +73,14 @@ struct TraceSummary {
   uint64_t processes = 0;
   uint64_t threads = 0;
 };
+
+enum class Verdict : uint8_t {
+  kPass,
+  kFail,
+  kInterrupted,  // no failure, but told to stop before the end
+};
+// "pass", "fail", "interrupted".
+const char* VerdictName(Verdict verdict);
 
 struct Summary {
   uint64_t seed = 0;
@@ -85,16 +94,21 @@ struct Summary {
   std::vector<OracleResult> oracles = {};
   std::vector<Violation> violations = {};  // the first ones
   uint64_t violation_count = 0;            // all of them
+  bool interrupted = false;
+  // What was asked for and not done, because the run was interrupted or a violation ended it.
+  std::vector<std::string> not_run = {};
   LockSummary locks = {};
   TlbSummary tlb = {};
   RcuSummary rcu = {};
   FrameSummary frames = {};
   std::vector<TraceSummary> traces = {};
 
-  // No violation, and no oracle that was to check something checked nothing.
-  bool Passed() const { return Failures().empty(); }
-  // Why the run failed, one line each; empty if it passed.
+  Verdict verdict() const;
+  bool Passed() const { return verdict() == Verdict::kPass; }
+  // Why the run failed, one line each: violations, and oracles that were to check something and
+  // checked nothing.
   std::vector<std::string> Failures() const;
+  uint64_t AllViolations() const;
 };
 
 }  // namespace paddock

@@ -3,12 +3,12 @@
 #include "paddock/stress/report/text_summary.h"
 
 #include <algorithm>
-#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "paddock/stress/report/facts.h"
 #include "paddock/stress/report/text_format.h"
 
 namespace paddock {
@@ -29,69 +29,31 @@ void AppendOperations(const Summary& summary, std::string* out) {
   }
 }
 
-void AppendLine(const char* title, std::initializer_list<std::pair<const char*, uint64_t>> numbers,
-                std::string* out) {
-  absl::StrAppendFormat(out, "%-7s ", title);
-  const char* separator = "";
-  for (const auto& [name, n] : numbers) {
-    absl::StrAppend(out, separator, WithThousands(n), " ", name);
-    separator = ", ";
-  }
-  absl::StrAppend(out, "\n");
-}
-
 void AppendMachine(const Summary& summary, std::string* out) {
   absl::StrAppend(out, "\n");
-  AppendLine("locks",
-             {{"acquired", summary.locks.acquired},
-              {"contended", summary.locks.contended},
-              {"stray retries", summary.locks.stray_retries}},
-             out);
-  AppendLine("tlb",
-             {{"operations issued", summary.tlb.issued},
-              {"batches", summary.tlb.batches},
-              {"interrupts sent", summary.tlb.interrupts},
-              {"saved", summary.tlb.interrupts_saved},
-              {"full flushes", summary.tlb.full_flushes}},
-             out);
-  absl::StrAppendFormat(out, "%-7s %s grace periods, longest %s, peak backlog %s\n", "rcu",
-                        WithThousands(summary.rcu.grace_periods),
-                        HumanDuration(summary.rcu.longest_ns),
-                        WithThousands(summary.rcu.peak_backlog));
-  AppendLine("frames",
-             {{"total", summary.frames.total},
-              {"peak", summary.frames.peak},
-              {"leaked", summary.frames.leaked}},
-             out);
-}
-
-std::string Counts(const std::map<std::string, uint64_t>& counts) {
-  if (counts.empty()) return "nothing";
-  return absl::StrJoin(counts, ", ", [](std::string* out, const auto& count) {
-    absl::StrAppend(out, WithThousands(count.second), " ", count.first);
-  });
+  for (const FactGroup& group : MachineFacts(summary)) {
+    absl::StrAppendFormat(out, "%-7s %s\n", group.title,
+                          absl::StrJoin(group.facts, ", ", [](std::string* line, const Fact& fact) {
+                            absl::StrAppend(line, fact.value, " ", fact.name);
+                          }));
+  }
 }
 
 void AppendTraces(const Summary& summary, std::string* out) {
-  for (const TraceSummary& trace : summary.traces) {
-    absl::StrAppendFormat(out,
-                          "\ntrace %s: %s lines, %d processes, %d threads\n"
-                          "  replayed        %s\n  skipped         %s\n  not understood  %s\n",
-                          trace.file, WithThousands(trace.lines), trace.processes, trace.threads,
-                          Counts(trace.replayed), Counts(trace.skipped),
-                          WithThousands(trace.not_understood));
+  for (const FactGroup& group : TraceFacts(summary)) {
+    absl::StrAppend(out, "\n", group.title, "\n");
+    for (const Fact& fact : group.facts) {
+      absl::StrAppendFormat(out, "  %-15s %s\n", fact.name, fact.value);
+    }
   }
 }
 
 void AppendOracles(const Summary& summary, std::string* out) {
   absl::StrAppendFormat(out, "\n%-16s %15s %11s\n", "checked", "checks", "violations");
   for (const OracleResult& oracle : summary.oracles) {
-    const bool idle = oracle.checks == 0 && oracle.violations == 0;
-    const char* note = !idle                                   ? ""
-                       : oracle.expected == Expected::kNothing ? "  not exercised by this run"
-                                                               : "  CHECKED NOTHING";
-    absl::StrAppendFormat(out, "%-16s %15s %11s%s\n", oracle.name, WithThousands(oracle.checks),
-                          WithThousands(oracle.violations), note);
+    const std::string note = IdleNote(oracle);
+    absl::StrAppendFormat(out, "%-16s %15s %11s%s%s\n", oracle.name, WithThousands(oracle.checks),
+                          WithThousands(oracle.violations), note.empty() ? "" : "  ", note);
   }
 }
 
@@ -105,7 +67,7 @@ void AppendViolations(const Summary& summary, std::string* out) {
       absl::StrAppend(out, "  reproduce: ", violation.reproduce, "\n");
     }
   }
-  const uint64_t all = std::max<uint64_t>(summary.violation_count, summary.violations.size());
+  const uint64_t all = summary.AllViolations();
   if (all > shown) absl::StrAppend(out, "\n... and ", WithThousands(all - shown), " more\n");
 }
 
@@ -124,12 +86,18 @@ std::string TextSummary(const Summary& summary) {
   AppendTraces(summary, &out);
   AppendOracles(summary, &out);
   AppendViolations(summary, &out);
-  const std::vector<std::string> failures = summary.Failures();
-  if (failures.empty()) {
-    absl::StrAppend(&out, "\nPASS: no violation\n");
-  } else {
-    absl::StrAppend(&out, "\nFAIL: ", absl::StrJoin(failures, "; "), "\n");
+  switch (summary.verdict()) {
+    case Verdict::kPass:
+      absl::StrAppend(&out, "\nPASS: no violation\n");
+      break;
+    case Verdict::kFail:
+      absl::StrAppend(&out, "\nFAIL: ", absl::StrJoin(summary.Failures(), "; "), "\n");
+      break;
+    case Verdict::kInterrupted:
+      absl::StrAppend(&out, "\nINTERRUPTED: no violation in what was done\n");
+      break;
   }
+  for (const std::string& what : summary.not_run) absl::StrAppend(&out, "not run: ", what, "\n");
   absl::StrAppend(&out, "reproduce: ", summary.command, "\n");
   return out;
 }

@@ -17,7 +17,7 @@
 namespace paddock {
 namespace {
 
-constexpr size_t kChunkBytes = 64 * 1024;
+constexpr size_t kChunkBytes = size_t{64} * 1024;
 // A frame starts with 0xfd2fb528 in little endian (RFC 8878, 3.1.1).
 constexpr std::string_view kZstdMagic("\x28\xb5\x2f\xfd", 4);
 

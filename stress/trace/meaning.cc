@@ -167,4 +167,28 @@ TraceMeaning InterpretTraceFault(const TraceEvent& fault, uint64_t user_end) {
   return Operation(TraceOpKind::kFault, *page);
 }
 
+TraceCall TraceCallOf(TraceOpKind kind) {
+  switch (kind) {
+    case TraceOpKind::kFault:
+      return TraceCall::kPageFault;
+    case TraceOpKind::kReserve:
+      return TraceCall::kMmap;
+    case TraceOpKind::kProtect:
+      return TraceCall::kMprotect;
+    case TraceOpKind::kUnmap:
+      return TraceCall::kMunmap;
+    case TraceOpKind::kDiscard:
+    case TraceOpKind::kPopulate:
+      return TraceCall::kMadvise;
+    case TraceOpKind::kMove:
+    case TraceOpKind::kGrow:
+    case TraceOpKind::kShrink:
+      return TraceCall::kMremap;
+    case TraceOpKind::kHeapGrow:
+    case TraceOpKind::kHeapShrink:
+      return TraceCall::kBrk;
+  }
+  return TraceCall::kPageFault;
+}
+
 }  // namespace paddock

@@ -46,6 +46,9 @@ TraceMeaning InterpretTraceCall(const TraceEvent& enter, const TraceEvent& exit,
 // The same for a page fault.
 TraceMeaning InterpretTraceFault(const TraceEvent& fault, uint64_t user_end);
 
+// The event whose meaning such an operation is.
+TraceCall TraceCallOf(TraceOpKind kind);
+
 }  // namespace paddock
 
 #endif  // PADDOCK_STRESS_TRACE_MEANING_H_

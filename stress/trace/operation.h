@@ -63,6 +63,9 @@ struct TraceOperation {
   // Nanoseconds of the recording's clock; never decreasing along a thread, begin <= end.
   uint64_t begin_ns = 0;
   uint64_t end_ns = 0;
+
+  // How many lines of the recording it is: an enter and its exit are two.
+  uint64_t lines() const { return first_line == last_line ? 1 : 2; }
 };
 
 }  // namespace paddock

@@ -52,8 +52,8 @@ void OrderTraceProcess(TraceProcess& process) {
     op.first_wait = static_cast<uint32_t>(process.waits.size());
     // invariant: what ended before `covered_ns` is waited for already, by way of others.
     uint64_t covered_ns = begin.index == 0 ? 0 : own[begin.index - 1].begin_ns;
-    for (size_t i = ended; i-- > 0 && ends[i].time_ns >= covered_ns;) {
-      const Moment& end = ends[i];
+    for (size_t i = ended; i > 0 && ends[i - 1].time_ns >= covered_ns; --i) {
+      const Moment& end = ends[i - 1];
       if (end.thread == begin.thread || HasWait(process, op.first_wait, end.thread)) continue;
       process.waits.push_back({end.thread, end.index + 1});
       covered_ns = std::max(covered_ns, process.threads[end.thread].operations[end.index].begin_ns);

@@ -63,8 +63,9 @@ std::string_view TakeToken(std::string_view& text) {
 template <typename Int>
 std::optional<Int> ParseNumber(std::string_view digits, int base) {
   Int value = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value, base);
+  const char* const begin = digits.data();
+  const char* const end = begin + digits.size();
+  const auto [stop, error] = std::from_chars(begin, end, value, base);
   if (digits.empty() || error != std::errc() || stop != end) return std::nullopt;
   return value;
 }
@@ -155,7 +156,8 @@ absl::Status ParseExit(std::string_view rest, TraceEvent& event) {
   if (!token.empty() && !IsAddressColumn(token)) {
     return NotUnderstood("text after the result:", token);
   }
-  if (!(token = TakeToken(rest)).empty()) return NotUnderstood("text after the result:", token);
+  token = TakeToken(rest);
+  if (!token.empty()) return NotUnderstood("text after the result:", token);
   event.args[0] = *result;
   return absl::OkStatus();
 }

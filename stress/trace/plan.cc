@@ -54,7 +54,7 @@ class PlanBuilder {
   void AddExit(uint32_t line, const TraceEvent& event, Thread& thread);
   // Forgets the thread's open call and returns it.
   OpenCall Close(Thread& thread);
-  void AddOperation(Thread& thread, TraceOperation operation, TraceCall call);
+  void AddOperation(Thread& thread, TraceOperation operation);
   void Skip(std::string_view reason, uint64_t lines) {
     plan_.accounting.skipped[std::string(reason)] += lines;
   }
@@ -93,7 +93,7 @@ absl::Status PlanBuilder::AddLine(uint32_t number, std::string_view line) {
     return absl::OkStatus();
   }
   absl::StatusOr<TraceEvent> event = ParseTraceLine(line);
-  const absl::Status status = event.ok() ? AddEvent(number, *event) : event.status();
+  absl::Status status = event.ok() ? AddEvent(number, *event) : event.status();
   if (status.ok()) {
     any_understood_ = true;
     return status;
@@ -146,7 +146,7 @@ void PlanBuilder::AddFault(uint32_t line, const TraceEvent& event, Thread& threa
   }
   meaning.operation->first_line = meaning.operation->last_line = line;
   meaning.operation->begin_ns = meaning.operation->end_ns = event.time_ns;
-  AddOperation(thread, *meaning.operation, TraceCall::kPageFault);
+  AddOperation(thread, *meaning.operation);
 }
 
 void PlanBuilder::AddExit(uint32_t line, const TraceEvent& event, Thread& thread) {
@@ -163,10 +163,10 @@ void PlanBuilder::AddExit(uint32_t line, const TraceEvent& event, Thread& thread
   meaning.operation->last_line = line;
   meaning.operation->begin_ns = open.enter.time_ns;
   meaning.operation->end_ns = event.time_ns;
-  AddOperation(thread, *meaning.operation, event.call);
+  AddOperation(thread, *meaning.operation);
 }
 
-void PlanBuilder::AddOperation(Thread& thread, TraceOperation operation, TraceCall call) {
+void PlanBuilder::AddOperation(Thread& thread, TraceOperation operation) {
   Process& process = *thread.process;
   process.areas.Apply(operation);
   process.space.Apply(operation);
@@ -177,8 +177,8 @@ void PlanBuilder::AddOperation(Thread& thread, TraceOperation operation, TraceCa
     operation.begin_ns = std::max(operation.begin_ns, operations.back().begin_ns);
   }
   operations.push_back(operation);
-  plan_.accounting.replayed[std::string(TraceCallName(call))] +=
-      operation.first_line == operation.last_line ? 1 : 2;
+  const std::string_view event = TraceCallName(TraceCallOf(operation.kind));
+  plan_.accounting.planned[std::string(event)] += operation.lines();
 }
 
 absl::Status PlanBuilder::Finish() {

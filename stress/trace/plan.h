@@ -3,7 +3,7 @@
 // A recording as a plan to replay: processes, their threads, the operations of each thread in
 // order, and which operations of other threads each must wait for.
 //
-//   absl::StatusOr<TracePlan> plan = LoadTracePlan("run.perf.txt.zst");  // or BuildTracePlan(reader)
+//   absl::StatusOr<TracePlan> plan = LoadTracePlan("run.zst");  // or BuildTracePlan(reader)
 //   for (const TraceProcess& process : plan->processes)        // one address space each, empty
 //     for (const TraceThread& thread : process.threads)        // one task each
 //       for (const TraceOperation& op : thread.operations) {
@@ -77,9 +77,9 @@ struct TraceProcess {
 // invariant: the sum of all counts is `lines`.
 struct TraceAccounting {
   uint64_t lines = 0;
-  // By event as recorded ("page-faults", "mmap", ...): lines that became operations. The enter and
-  // the exit of a call are two lines.
-  std::map<std::string, uint64_t> replayed;
+  // By event as recorded ("page-faults", "mmap", ...): lines that became operations, to be
+  // replayed. The enter and the exit of a call are two lines.
+  std::map<std::string, uint64_t> planned;
   // By reason.
   std::map<std::string, uint64_t> skipped;
   uint64_t not_understood = 0;

@@ -87,9 +87,7 @@ const WorkloadInfo* FindWorkload(std::string_view name) {
 }
 
 std::unique_ptr<Generator> MakeStream(const WorkloadInfo& info, const StreamId& id) {
-  uint64_t name = 0;
-  for (const char c : info.name) name = MixBits(name * 31 + static_cast<unsigned char>(c));
-  StreamRng rng(SeedOf({id.seed, name, id.streams, id.stream, id.round}));
+  StreamRng rng(SeedOf({id.seed, HashName(info.name), id.streams, id.stream, id.round}));
   GeneratorArgs args{StreamRng(rng.Next()), id.stream, id.streams, info.fixed_spaces,
                      info.churned_spaces};
   return std::make_unique<Checked>(info.make(args), StreamRng(rng.Next()), id.stream);

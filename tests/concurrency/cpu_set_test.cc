@@ -91,6 +91,7 @@ TEST(AtomicCpuSet, ConcurrentChangesOfOneWordAreNotLost) {
   AtomicCpuSet set(64);
   {
     std::vector<sync::Thread> threads;
+    threads.reserve(4);
     for (uint32_t t = 0; t < 4; ++t) {
       threads.emplace_back([&set, t] {
         for (uint32_t round = 0; round < 1001; ++round) {

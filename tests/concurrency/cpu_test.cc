@@ -100,6 +100,7 @@ TEST(CpuRegistry, NestingStopsAtItsLimitAndDoesNotWrap) {
   constexpr uint32_t kLimit = 3;
   CpuRegistry registry(1, kLimit);
   std::vector<CpuPin> pins;
+  pins.reserve(kLimit);
   for (uint32_t i = 0; i < kLimit; ++i) pins.push_back(*registry.Pin(CpuId{0}));
   const absl::Status status = registry.Pin(CpuId{0}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
@@ -108,17 +109,45 @@ TEST(CpuRegistry, NestingStopsAtItsLimitAndDoesNotWrap) {
   EXPECT_TRUE(registry.Pin(CpuId{0}).ok());
 }
 
-TEST(CpuRegistry, ThreadIsOnCpusOfEightRegistriesAtMost) {
+TEST(CpuRegistry, AThreadIsOnCpusOfAnyNumberOfRegistries) {
+  constexpr uint32_t kRegistries = 100;
   std::deque<CpuRegistry> registries;
-  std::vector<CpuPin> pins;
-  for (uint32_t i = 0; i < 8; ++i) {
-    pins.push_back(*registries.emplace_back(9).Pin(CpuId{i}));
+  std::vector<std::optional<CpuPin>> pins;
+  pins.reserve(kRegistries);
+  for (uint32_t i = 0; i < kRegistries; ++i) {
+    pins.emplace_back(*registries.emplace_back(kRegistries).Pin(CpuId{i}));
   }
-  for (uint32_t i = 0; i < 8; ++i) EXPECT_EQ(registries[i].CurrentCpu(), CpuId{i});
-  CpuRegistry ninth(1);
-  EXPECT_EQ(ninth.Pin(CpuId{0}).status().code(), absl::StatusCode::kResourceExhausted);
-  pins.pop_back();
-  EXPECT_TRUE(ninth.Pin(CpuId{0}).ok()) << "a refused pin must not keep the CPU";
+  // Left from the middle, the end and the beginning: 37 is no divisor of 100.
+  for (uint32_t left = 0; left < kRegistries; ++left) {
+    const uint32_t leaving = (50 + 37 * left) % kRegistries;
+    ASSERT_EQ(registries[leaving].CurrentCpu(), CpuId{leaving});
+    pins[leaving].reset();
+    for (uint32_t i = 0; i < kRegistries; ++i) {
+      const std::optional<CpuId> expected = pins[i] ? std::optional(CpuId{i}) : std::nullopt;
+      ASSERT_EQ(registries[i].CurrentCpu(), expected) << i << " after " << leaving;
+    }
+    EXPECT_TRUE(registries[leaving].Pin(CpuId{0}).ok()) << "and again";
+  }
+}
+
+TEST(CpuRegistry, OwnsItsPinsOnly) {
+  CpuRegistry one(2);
+  CpuRegistry other(2);
+  const absl::StatusOr<CpuPin> pin = one.Pin(CpuId{1});
+  EXPECT_TRUE(one.Owns(*pin));
+  EXPECT_FALSE(other.Owns(*pin));
+  const absl::Status error = CpuRegistry::ForeignPinError(*pin);
+  EXPECT_EQ(error.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(error.message()), HasSubstr("the pin of CPU 1 is one of another"));
+}
+
+TEST(CpuRegistryDeathTest, AbortsOutsideOfItsBounds) {
+  EXPECT_DEATH(CpuRegistry(0), "1 to kMaxCpus");
+  EXPECT_DEATH(CpuRegistry(kMaxCpus + 1), "1 to kMaxCpus");
+  EXPECT_DEATH(CpuRegistry(~0u), "1 to kMaxCpus");
+  EXPECT_DEATH(CpuRegistry(1, 0), "at least one pin");
+  CpuRegistry most(kMaxCpus, ~0u);
+  EXPECT_TRUE(most.Pin(CpuId{kMaxCpus - 1}).ok());
 }
 
 TEST(CpuRegistryDeathTest, AbortsIfDestroyedWhileACpuIsPinned) {
@@ -130,6 +159,16 @@ TEST(CpuRegistryDeathTest, AbortsIfDestroyedWhileACpuIsPinned) {
       },
       "CPU 1 is pinned while its registry changes");
 }
+
+#if !defined(NDEBUG) || defined(PADDOCK_CHECKED)
+TEST(CpuLocalDeathTest, AbortsOnAPinOfAnotherRegistry) {
+  CpuRegistry one(2);
+  CpuRegistry other(2);
+  CpuLocal<int> numbers(other);
+  const absl::StatusOr<CpuPin> pin = one.Pin(CpuId{1});
+  EXPECT_DEATH(numbers.Get(*pin) = 1, "a pin of another registry");
+}
+#endif
 
 class Recorder final : public CpuObserver {
  public:

@@ -90,6 +90,7 @@ TEST(RcuStress, ReadersNeverMeetAReclaimedNode) {
     };
     {
       std::vector<sync::Thread> threads;
+      threads.reserve(kThreads);
       for (uint32_t cpu = 0; cpu < kThreads; ++cpu) threads.emplace_back([&, cpu] { work(cpu); });
     }
     EXPECT_EQ(seen_dead.load(sync::seq_cst), 0u);

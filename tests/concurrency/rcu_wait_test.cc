@@ -151,6 +151,94 @@ TEST(Throttle, CountsTheBacklogOfIdleCpusToo) {
   }
 }
 
+// What this CPU unlinks, others may retire: a CPU that holds nothing itself is held back too.
+TEST(Throttle, CountsTheBacklogOfBusyCpusToo) {
+  constexpr uint64_t kLimit = 10;
+  constexpr uint64_t kObjects = 3 * kLimit + 4;
+  constexpr uint64_t kForever = 3'600'000 * kMillisecond;
+  CpuRegistry registry(3);
+  RcuDomain rcu(registry, {.batch_size = 4, .backlog_limit = kLimit, .stall_ns = kForever});
+  std::vector<Retired> objects(kObjects);
+  Stage stage;
+  sync::Thread holder([&] {
+    const CpuPin pin = PinOrDie(registry, 1);
+    for (Retired& object : objects) rcu.Retire(pin, &object);
+    stage.Reach(1);
+    stage.Await(2);
+    PollOften(rcu, pin);
+    stage.Reach(3);
+    stage.Await(4);
+  });
+  stage.Await(1);
+  {
+    const CpuPin pin = PinOrDie(registry, 0);
+    uint32_t served = 0;
+    rcu.Throttle(pin, [&] {
+      if (++served == 100) stage.Reach(2);
+    });
+    EXPECT_GE(served, 100u);
+    EXPECT_LE(rcu.stats().retired - rcu.stats().reclaimed, 3 * kLimit);
+    if (served < 100) stage.Reach(2);  // nothing held this CPU back: the holder must end
+    stage.Await(3);
+    rcu.Throttle(pin, [] { ADD_FAILURE() << "nothing is left to wait for"; });
+  }
+  stage.Reach(4);
+}
+
+TEST(Throttle, HelpsTheEpochOnForOthers) {
+  CpuRegistry registry(2);
+  RcuDomain rcu(registry, {.batch_size = 1, .backlog_limit = 1, .stall_ns = 20 * kMillisecond});
+  std::vector<Retired> objects(3);
+  Stage stage;
+  sync::Thread holder([&] {
+    const CpuPin pin = PinOrDie(registry, 1);
+    for (Retired& object : objects) rcu.Retire(pin, &object);
+    stage.Reach(1);
+    stage.Await(2);
+    rcu.Poll(pin);
+    for (const Retired& object : objects) EXPECT_EQ(object.times(), 1u) << "one Poll is enough";
+  });
+  stage.Await(1);
+  rcu.Throttle(PinOrDie(registry, 0));
+  stage.Reach(2);
+}
+
+TEST(Throttle, EndsAtItsDeadlineWithoutAReport) {
+  constexpr uint64_t kForever = 3'600'000 * kMillisecond;
+  std::deque<Retired> objects(4);  // left for the domain's destructor
+  CpuRegistry registry(2);
+  RcuDomain rcu(registry, {.batch_size = 2, .backlog_limit = 3, .stall_ns = kForever});
+  {
+    const CpuPin here = PinOrDie(registry, 0);
+    Stage stage;
+    sync::Thread reader([&] {
+      const CpuPin pin = PinOrDie(registry, 1);
+      RcuReadGuard guard(rcu, pin);
+      stage.Reach(1);
+      stage.Await(2);
+    });
+    stage.Await(1);
+    for (Retired& object : objects) rcu.Retire(here, &object);
+    const uint64_t deadline = sync::NowNs() + 2 * kMillisecond;
+    for (const uint64_t until : {uint64_t{0}, deadline}) {
+      rcu.Throttle(here, [] {}, until);
+      EXPECT_GE(sync::NowNs(), until);
+    }
+    stage.Reach(2);
+  }
+  EXPECT_EQ(rcu.stats().stalls, 0u);
+}
+
+TEST(Throttle, ALimitBeyondAllNumbersIsNone) {
+  CpuRegistry registry(3);
+  RcuDomain rcu(registry, {.batch_size = 1, .backlog_limit = ~uint64_t{0} / 2});
+  const CpuPin pin = PinOrDie(registry, 0);
+  std::vector<Retired> objects(100);
+  for (Retired& object : objects) rcu.Retire(pin, &object);
+  rcu.Throttle(pin, [] { ADD_FAILURE() << "nothing to wait for"; });
+  rcu.Drain(pin);
+}
+
 TEST(Throttle, BelowTheLimitDoesNothing) {
   CpuRegistry registry(1);
   RcuDomain rcu(registry, {.batch_size = 4, .backlog_limit = 8});

@@ -80,7 +80,9 @@ TEST_P(SharedCopy, OverlappingRangesLeaveEverythingElseAlone) {
         const size_t to = upwards ? high : low;
         GetParam().copy(memory.data() + to, memory.data() + (upwards ? low : high), size);
         for (size_t i = 0; i < memory.size(); ++i) {
-          if (i < to || i >= to + size) ASSERT_EQ(memory[i], before[i]);
+          if (i < to || i >= to + size) {
+            ASSERT_EQ(memory[i], before[i]);
+          }
         }
       }
     }

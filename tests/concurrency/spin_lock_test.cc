@@ -23,6 +23,7 @@ TEST(SpinLock, ContendingThreadsExcludeEachOther) {
   Counter counter;
   {
     std::vector<sync::Thread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([&] {
         for (uint64_t round = 0; round < kRounds; ++round) {

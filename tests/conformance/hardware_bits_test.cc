@@ -161,6 +161,7 @@ TEST_F(HardwareBits, OfAConcurrentWriterNoneIsLost) {
   constexpr uint64_t kPages = 24;
   const uint64_t seed = TestSeed();
   std::vector<UFrame> pages;
+  pages.reserve(kPages);
   for (uint64_t i = 0; i < kPages; ++i) {
     pages.push_back(Must(frames().Allocate(Untyped{}, Zeroing::kLeave)));
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "paddock/core/page_table/cursor_contracts.h"
 #include "paddock/tests/support/kernel_fixture.h"
 #include "paddock/tests/support/soft_mmu.h"
 
@@ -113,6 +114,10 @@ TEST_F(KernelAreas, WhatIsMappedInTheWindowOutsideOfAreasBreaksTheInvariants) {
     Must(cursor.Map(KernelItem(NewFrame(), kReadKernel)));
   }
   EXPECT_TRUE(Refused(kernel().CheckInvariants(pin()), StatusCode::kInternal, {"in no area"}));
+  // Where contracts are checked, the next step finds it.
+  if constexpr (kContractsChecked) {
+    EXPECT_DEATH({ const KVirtArea next = NewArea(pin(), 1); }, "in no area");
+  }
   EXPECT_TRUE(IsOk(Must(kernel().table().OpenCursorMut(pin(), stray)).Unmap(kPageSize)));
   EXPECT_TRUE(IsOk(kernel().CheckInvariants(pin())));
 }

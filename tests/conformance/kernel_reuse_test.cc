@@ -27,8 +27,8 @@ class KernelReuse : public KernelAreaTest {
       : KernelAreaTest(std::move(options)) {}
 
   AccessResult Load(const CpuPin& cpu, VirtAddr va) { return Must(machine().KernelLoad(cpu, va)); }
-  // CPU 2 creates an area of the whole window, all of which is in quarantine: it sends a flush, which
-  // CPU 1 does not acknowledge, and is not done.
+  // CPU 2 creates an area of the whole window, all of which is in quarantine: it sends a flush,
+  // which CPU 1 does not acknowledge, and is not done.
   void ExpectCreationFlushes(CpuThreads& threads, Event& created) {
     EXPECT_EQ(kernel().stats().quarantined_pages, kWindowPages);
     const uint64_t batches = machine().tlb().stats().batches;
@@ -107,8 +107,8 @@ TEST_F(KernelReuse, TheDestroyingCpuIsFlushedLikeAnyOther) {
   }
 }
 
-// Its owner unmapped it with a cursor, whose flush was sent and not acknowledged: nothing is left to
-// unmap when the area goes, and still CPUs may have it.
+// Its owner unmapped it with a cursor, whose flush was sent and not acknowledged: nothing is left
+// to unmap when the area goes, and still CPUs may have it.
 TEST_F(KernelReuse, WaitsForAFlushThatTheOwnersCursorSent) {
   KVirtArea area = NewArea(pin(), kWindowPages);
   Event active, may_poll, created;

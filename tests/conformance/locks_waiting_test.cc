@@ -245,7 +245,7 @@ TEST_F(Waiting, AMovedCursorKeepsItsRangeItsPlaceAndWhatItOwes) {
   const auto read_only = [](PageProperty) { return kReadUser; };
   EXPECT_TRUE(Must(second->ProtectNext(kPageSize, read_only)));
   EXPECT_TRUE(second->flusher().pending());
-  CursorMut<Config> third = *std::move(second);
+  CursorMut<Config> third = std::move(*second);
   second.reset();
   EXPECT_TRUE(third.flusher().pending());
   third.flusher().Sync();

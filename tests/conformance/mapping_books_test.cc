@@ -10,6 +10,7 @@
 #include "paddock/arch/x86_64.h"
 #include "paddock/core/frame/untyped.h"
 #include "paddock/core/space/mapped_frames.h"
+#include "paddock/tests/support/moved_from.h"
 #include "paddock/tests/support/parallel.h"
 #include "paddock/tests/support/table_fixture.h"
 
@@ -44,14 +45,14 @@ TEST_F(MappingBooks, AFailedMapLeavesTheItemWithTheCaller) {
   MappedFrames item(NewFrame(), kReadWriteUser);
   CursorMut<Config> cursor = Open(page_);
   ASSERT_TRUE(IsOk(cursor.Jump(page_.end)));
-  EXPECT_TRUE(Refused(cursor.Map(std::move(item)), absl::StatusCode::kOutOfRange));
+  EXPECT_TRUE(Refused(cursor.Map(Offer(item)), absl::StatusCode::kOutOfRange));
   EXPECT_FALSE(item.frames.empty());
   EXPECT_EQ(References(item.frames.start()), 1u);
 }
 
 TEST_F(MappingBooks, ANumberOfPagesThatNoLevelMapsIsRefused) {
   MappedFrames item(Must(frames().AllocateSegment(3, 1, Untyped{}, Zeroing::kLeave)), kReadUser);
-  EXPECT_TRUE(Refused(Open(huge_).Map(std::move(item)), absl::StatusCode::kInvalidArgument));
+  EXPECT_TRUE(Refused(Open(huge_).Map(Offer(item)), absl::StatusCode::kInvalidArgument));
   EXPECT_EQ(item.frames.pages(), 3u);
 }
 

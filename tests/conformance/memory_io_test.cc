@@ -75,7 +75,8 @@ class MemoryIoFaults : public MachineTest, public testing::WithParamInterface<Wa
       const auto found = space().Walk(guard, VirtAddr(kSourcePage * kPageSize + i));
       if (found) *frames().Data(found->address) = PatternByte(i, kSalt);
     }
-    if (!source_is_user()) host_ = Pattern(kBytes, kSalt);
+    // In place: readers may refer to it.
+    if (!source_is_user()) std::ranges::copy(Pattern(kBytes, kSalt), host_.begin());
   }
 
   VmReader<Fallible> Source(uint64_t offset, uint64_t bytes) {
@@ -86,7 +87,7 @@ class MemoryIoFaults : public MachineTest, public testing::WithParamInterface<Wa
   }
   VmWriter<Fallible> Target(uint64_t offset, uint64_t bytes) {
     if (!target_is_user()) {
-      host_.assign(kBytes, std::byte{0});
+      std::ranges::fill(host_, std::byte{0});
       return VmWriter(std::span(host_).subspan(offset, bytes)).ToFallible();
     }
     return Must(space().Writer(pin(), VirtAddr(kTargetPage * kPageSize + offset), bytes));
@@ -274,7 +275,9 @@ void OnceAtEveryAlignment(VmSpace& space, const CpuPin& pin) {
     const auto value = static_cast<T>(0x8877'6655'4433'2211 + offset);
     EXPECT_EQ(io.WriteOnce<T>(va, value).code(), expected);
     EXPECT_EQ(io.ReadOnce<T>(va).status().code(), expected);
-    if (expected == StatusCode::kOk) EXPECT_EQ(Must(io.ReadOnce<T>(va)), value);
+    if (expected == StatusCode::kOk) {
+      EXPECT_EQ(Must(io.ReadOnce<T>(va)), value);
+    }
   }
   // The last place in the page, and the first one behind it.
   EXPECT_TRUE(IsOk(io.ReadOnce<T>(0x2000 - sizeof(T))));
@@ -385,7 +388,9 @@ TEST_F(MemoryIoOfUsers, SequencesOfValuesAtEveryAlignmentInUserMemory) {
       }
       EXPECT_EQ(written.ok(), written.values == values.size());
       // The next one, if there is one, would have been behind the two pages.
-      if (!written.ok()) EXPECT_GT(at + 4, 0x3000u);
+      if (!written.ok()) {
+        EXPECT_GT(at + 4, 0x3000u);
+      }
     }
   }
 }

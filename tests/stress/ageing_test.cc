@@ -92,11 +92,21 @@ TEST_F(AgeingTest, AGracePeriodThatNeverEndsIsReportedOnceWithItsCulprit) {
   oracle_.Publish(0, object_);
   oracle_.Retire(0, object_, 10);
   const auto culprit = [] { return std::string("cpu 3 in a section"); };
-  oracle_.CheckDeadlines(1010, culprit);
+  oracle_.CheckDeadlines(1010, 0, culprit);
   EXPECT_EQ(sink_.count(), 0u);
-  oracle_.CheckDeadlines(1011, culprit);
-  oracle_.CheckDeadlines(5000, culprit);
+  oracle_.CheckDeadlines(1011, 0, culprit);
+  oracle_.CheckDeadlines(5000, 0, culprit);
   ExpectOne("has waited 0.000 s for its grace period, held up by cpu 3 in a section");
+}
+
+TEST_F(AgeingTest, TimeInWhichTheProcessDidNotRunIsNotCounted) {
+  oracle_.Publish(0, object_);
+  oracle_.Retire(0, object_, 10);
+  const auto culprit = [] { return std::string("cpu 3 in a section"); };
+  oracle_.CheckDeadlines(9000, /*awake_since_ns=*/8000, culprit);
+  EXPECT_EQ(sink_.count(), 0u);
+  oracle_.CheckDeadlines(9001, /*awake_since_ns=*/8000, culprit);
+  ExpectOne("has waited 0.000 s for its grace period");
 }
 
 TEST_F(AgeingTest, ALaterObjectIsReportedAlthoughAnEarlierOneDied) {
@@ -106,7 +116,7 @@ TEST_F(AgeingTest, ALaterObjectIsReportedAlthoughAnEarlierOneDied) {
     oracle_.Retire(0, *object, 10);
   }
   oracle_.Die(0, object_, 20);
-  oracle_.CheckDeadlines(2000, [] { return std::string("cpu 0"); });
+  oracle_.CheckDeadlines(2000, 0, [] { return std::string("cpu 0"); });
   ExpectOne("object 8 has waited");
 }
 

@@ -114,6 +114,25 @@ TEST_F(AtomicFileTest, ADeviceIsWrittenDirectly) {
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
 }
 
+TEST_F(AtomicFileTest, ACheckFindsAPlaceAndLeavesEverythingAsItIs) {
+  const fs::path path = directory_ / "report.json";
+  EXPECT_TRUE(CheckFileWritable(path).ok());
+  EXPECT_THAT(Names(), ElementsAre());
+  ASSERT_TRUE(WriteFileAtomically(path, "old").ok());
+  EXPECT_TRUE(CheckFileWritable(path).ok());
+  EXPECT_EQ(Read(path), "old");
+  EXPECT_THAT(Names(), ElementsAre("report.json"));
+  EXPECT_TRUE(CheckFileWritable("/dev/null").ok());
+}
+
+TEST_F(AtomicFileTest, ACheckRefusesWhatWritingWouldRefuse) {
+  for (const fs::path& path : {directory_, directory_ / "missing" / "report.json", fs::path()}) {
+    const absl::Status checked = CheckFileWritable(path);
+    EXPECT_FALSE(checked.ok()) << path;
+    EXPECT_EQ(checked, WriteFileAtomically(path, "x"));
+  }
+}
+
 TEST_F(AtomicFileTest, AnEmptyNameIsRefused) {
   EXPECT_EQ(WriteFileAtomically("", "x").code(), absl::StatusCode::kInvalidArgument);
 }

@@ -52,6 +52,13 @@ inline Summary FailingSummary() {
   return summary;
 }
 
+inline Summary InterruptedSummary() {
+  Summary summary = PassingSummary();
+  summary.interrupted = true;
+  summary.not_run = {"the rest of mixed after 7 steps", "trace <a>"};
+  return summary;
+}
+
 }  // namespace paddock
 
 #endif  // PADDOCK_TESTS_STRESS_SAMPLE_SUMMARY_H_

@@ -72,6 +72,11 @@ class LockedTable {
   const AbstractTable& table() const { return table_; }
 
  private:
+  // As hardware leaves it.
+  static PageProperty Used(PageProperty property) {
+    property.flags |= PageFlags::kAccessed | PageFlags::kDirty;
+    return property;
+  }
   void Operation(TransactionLog& log, VirtRange range, std::mt19937_64& random) {
     const uint64_t pages = range.size() / kPageSize;
     const uint64_t skip = random() % pages;
@@ -87,30 +92,28 @@ class LockedTable {
       case 2: {
         const PropertyEdit edit{.clear = PageFlags::kWrite,
                                 .software_set = static_cast<uint8_t>(random() % 4)};
-        table_.Protect(part, edit);
-        return log.Protect(part, edit);
+        return log.Protect(part, edit, table_.Protect(part, edit));
       }
       case 3: {
         const std::optional<MappedRun> run = table_.Query(part.start);
         const VirtRange slot{part.start, part.start.Plus(kPageSize)};
         if (!run) return log.QueryAbsent(part.start, slot);
-        PageProperty property = run->property;
-        property.flags |= PageFlags::kDirty;  // hardware does
-        return log.QueryMapped(part.start, slot, run->frame, property);
+        return log.QueryMapped(part.start, slot, run->frame, Used(run->property));
       }
       case 4:
         return log.FindNext(part, table_.FindNext(part));
       case 5: {
         const std::optional<MappedRun> run = table_.TakeNext(part);
-        if (!run) return log.TakeNext(part, std::nullopt, 0);
-        return log.TakeNext(part, run->range, run->range.size() / kPageSize);
+        if (!run) return log.FoundNothing(LoggedKind::kTakeNext, part);
+        const uint64_t taken = run->range.size() / kPageSize;
+        return log.TakeItem(part, run->range, taken, run->frame, taken, Used(run->property));
       }
       default: {
         const PropertyEdit edit{.set = PageFlags::kExecute};
         const std::optional<MappedRun> run = table_.NextRun(part);
-        if (!run) return log.ProtectNext(part, std::nullopt, edit);
+        if (!run) return log.FoundNothing(LoggedKind::kProtectNext, part);
         table_.Protect(run->range, edit);
-        return log.ProtectNext(part, run->range, edit);
+        return log.ProtectNext(part, run->range, Used(run->property), edit);
       }
     }
   }
@@ -233,20 +236,29 @@ TEST_F(SerializabilityTest, RejectsAWrongNumberOfRemovedPages) {
 TEST_F(SerializabilityTest, RejectsAProtectionThatWasLost) {
   Log(a_, Pages(0, 8), 10, 20, [](auto& log) {
     log.Map(Pages(0, 4), Frame(0), kReadWriteUser);
-    log.Protect(Pages(0, 4), PropertyEdit{.clear = PageFlags::kWrite});
+    log.Protect(Pages(0, 4), PropertyEdit{.clear = PageFlags::kWrite}, 4);
     log.QueryMapped(Page(0), Pages(0, 4), Frame(0), kReadWriteUser);
   });
   CheckRound();
   EXPECT_THAT(OnlyMessage(), HasSubstr("expected frame 0x0 r--u---"));
 }
 
+TEST_F(SerializabilityTest, RejectsAWrongNumberOfProtectedPages) {
+  Log(a_, Pages(0, 8), 10, 20, [](auto& log) {
+    log.Map(Pages(0, 3), Frame(0), kReadUser);
+    log.Protect(Pages(0, 8), PropertyEdit{.set = PageFlags::kWrite}, 2);
+  });
+  CheckRound();
+  EXPECT_THAT(OnlyMessage(), HasSubstr("changed 2 pages, but after all earlier cursors: 3 pages"));
+}
+
 TEST_F(SerializabilityTest, RejectsTakingWhatIsNotFirstOrWithTheWrongCount) {
   Log(a_, Pages(0, 16), 10, 20, [](auto& log) {
     log.Map(Pages(2, 1), Frame(0), kReadUser);
     log.Map(Pages(8, 2), Frame(9), kReadUser);
-    log.TakeNext(Pages(0, 16), Pages(8, 2), 2);
-    log.TakeNext(Pages(0, 16), Pages(0, 4), 3);
-    log.TakeNext(Pages(0, 16), Pages(0, 1), 0);
+    log.TakeTable(Pages(0, 16), Pages(8, 2), 2);
+    log.TakeTable(Pages(0, 16), Pages(0, 4), 3);
+    log.TakeTable(Pages(0, 16), Pages(0, 1), 0);
   });
   CheckRound();
   const std::vector<Violation> violations = sink_.violations();
@@ -256,17 +268,65 @@ TEST_F(SerializabilityTest, RejectsTakingWhatIsNotFirstOrWithTheWrongCount) {
   EXPECT_THAT(violations[2].message, HasSubstr("the first mapped address is none"));
 }
 
+TEST_F(SerializabilityTest, RejectsTakingMoreThanWasSearched) {
+  Log(a_, Pages(0, 16), 10, 20, [](auto& log) {
+    log.Map(Pages(2, 4), Frame(0), kReadUser);
+    log.TakeItem(Pages(0, 4), Pages(2, 4), 4, Frame(0), 4, kReadUser);
+  });
+  CheckRound();
+  EXPECT_THAT(OnlyMessage(), HasSubstr("the first mapped address is 0x2000"));
+}
+
+TEST_F(SerializabilityTest, ComparesTheItemThatWasTaken) {
+  Log(a_, Pages(0, 16), 10, 20, [](auto& log) {
+    log.Map(Pages(0, 8), Frame(16), kReadWriteUser);
+    PageProperty used = kReadWriteUser;
+    used.flags |= PageFlags::kAccessed | PageFlags::kDirty;
+    log.TakeItem(Pages(0, 16), Pages(0, 2), 2, Frame(16), 2, used);            // right
+    log.TakeItem(Pages(2, 14), Pages(2, 2), 2, Frame(99), 2, kReadWriteUser);  // another frame
+    log.TakeItem(Pages(4, 12), Pages(4, 2), 2, Frame(20), 2, kReadUser);       // another property
+    log.TakeItem(Pages(6, 10), Pages(6, 2), 2, Frame(22), 1, kReadWriteUser);  // another size
+  });
+  CheckRound();
+  const std::vector<Violation> violations = sink_.violations();
+  ASSERT_EQ(violations.size(), 3u);
+  EXPECT_THAT(violations[0].message, HasSubstr("an item of 2 pages at 0x63000"));
+  EXPECT_THAT(violations[0].message, HasSubstr("expected frame 0x12000"));
+  EXPECT_THAT(violations[1].message, HasSubstr("expected frame 0x14000 rw-u"));
+  EXPECT_THAT(violations[2].message, HasSubstr("the item has 1 pages"));
+}
+
 TEST_F(SerializabilityTest, RejectsProtectingAHole) {
   Log(a_, Pages(0, 16), 10, 20, [](auto& log) {
     log.Map(Pages(2, 1), Frame(0), kReadUser);
-    log.ProtectNext(Pages(0, 16), Pages(2, 2), PropertyEdit{});
-    log.ProtectNext(Pages(0, 16), std::nullopt, PropertyEdit{});
+    log.ProtectNext(Pages(0, 16), Pages(2, 2), kReadUser, PropertyEdit{});
+    log.FoundNothing(LoggedKind::kProtectNext, Pages(0, 16));
+    log.ProtectNext(Pages(0, 2), Pages(2, 1), kReadUser, PropertyEdit{});
+  });
+  CheckRound();
+  const std::vector<Violation> violations = sink_.violations();
+  ASSERT_EQ(violations.size(), 3u);
+  EXPECT_THAT(violations[0].message, HasSubstr("only 1 pages were mapped there"));
+  EXPECT_THAT(violations[1].message, HasSubstr("changed nothing"));
+  EXPECT_THAT(violations[2].message, HasSubstr("the first mapped address is none"));
+}
+
+TEST_F(SerializabilityTest, ComparesThePropertyBeforeAProtection) {
+  const PropertyEdit edit{.clear = PageFlags::kWrite};
+  Log(a_, Pages(0, 16), 10, 20, [&](auto& log) {
+    log.Map(Pages(0, 2), Frame(16), kReadWriteUser);
+    PageProperty used = kReadWriteUser;
+    used.flags |= PageFlags::kAccessed;
+    log.ProtectNext(Pages(0, 16), Pages(0, 1), used, edit);                 // right
+    log.ProtectNext(Pages(0, 16), Pages(0, 1), kReadWriteUser, edit);       // it is r--u now
+    log.ProtectNext(Pages(1, 15), Pages(1, 1), kReadExecuteUser, edit);     // it never was
+    log.ProtectNext(Pages(1, 15), Pages(1, 1), kReadUser, PropertyEdit{});  // right again
   });
   CheckRound();
   const std::vector<Violation> violations = sink_.violations();
   ASSERT_EQ(violations.size(), 2u);
-  EXPECT_THAT(violations[0].message, HasSubstr("only 1 pages were mapped there"));
-  EXPECT_THAT(violations[1].message, HasSubstr("changed nothing"));
+  EXPECT_THAT(violations[0].message, HasSubstr("there was frame 0x10000 r--u"));
+  EXPECT_THAT(violations[1].message, HasSubstr("there was frame 0x11000 rw-u"));
 }
 
 TEST_F(SerializabilityTest, AHugeSlotIsJudgedOnlyWhereTheCursorHoldsIt) {

@@ -73,6 +73,21 @@ TEST(SummaryVerdict, ViolationsOutsideTheOraclesCountToo) {
   EXPECT_THAT(FailingSummary().Failures(), ElementsAre("tlb: 3 violations", "1 other violations"));
 }
 
+TEST(SummaryVerdict, AnInterruptedRunHasNotPassedAndOneThatFailedHasFailed) {
+  Summary summary = InterruptedSummary();
+  EXPECT_EQ(summary.verdict(), Verdict::kInterrupted);
+  EXPECT_FALSE(summary.Passed());
+  EXPECT_THAT(summary.Failures(), IsEmpty());
+  summary.violation_count = 1;
+  EXPECT_EQ(summary.verdict(), Verdict::kFail);
+}
+
+TEST(JsonSummaryWriter, SaysWhatAnInterruptedRunDidNotDo) {
+  const ordered_json json = ordered_json::parse(JsonSummary(InterruptedSummary()));
+  EXPECT_EQ(json["verdict"], "interrupted");
+  EXPECT_THAT(json["not_run"], ElementsAre("the rest of mixed after 7 steps", "trace <a>"));
+}
+
 TEST(JsonSummaryWriter, HasExactlyTheKeysOfTheSchema) {
   const ordered_json json = ordered_json::parse(JsonSummary(PassingSummary()));
   EXPECT_THAT(Keys(json), ElementsAre("schema", "seed", "command", "verdict", "seconds", "threads",
@@ -145,6 +160,21 @@ TEST(JunitSummaryWriter, AnOracleThatWasNotExercisedIsSkippedAndAnIdleOneFails) 
   EXPECT_THAT(JunitSummary(summary), HasSubstr("failures=\"0\" errors=\"0\" skipped=\"1\""));
 }
 
+TEST(JunitSummaryWriter, WhatWasNotRunIsSkipped) {
+  const std::string xml = JunitSummary(InterruptedSummary());
+  EXPECT_TRUE(IsWellFormed(xml)) << xml;
+  EXPECT_THAT(xml, HasSubstr("tests=\"9\" failures=\"0\" errors=\"0\" skipped=\"2\""));
+  EXPECT_THAT(xml, HasSubstr("<property name=\"verdict\" value=\"interrupted\"/>"));
+  EXPECT_THAT(xml, HasSubstr("classname=\"paddock.stress.not_run\" name=\"trace &lt;a&gt;\" "
+                             "time=\"0.000\">\n      <skipped message=\"interrupted\"/>"));
+}
+
+TEST(HtmlSummaryWriter, SaysWhatAnInterruptedRunDidNotDo) {
+  const std::string html = HtmlSummary(InterruptedSummary());
+  EXPECT_THAT(html, HasSubstr("<span class=\"verdict interrupted\">interrupted</span>"));
+  EXPECT_THAT(html, HasSubstr("<p>not run: trace &lt;a&gt;</p>"));
+}
+
 TEST(HtmlSummaryWriter, IsSelfContainedAndEscaped) {
   const std::string html = HtmlSummary(FailingSummary());
   EXPECT_THAT(html, HasSubstr("<span class=\"verdict fail\">fail</span>"));
@@ -167,8 +197,9 @@ TEST(TextSummaryWriter, SaysWhatWasDoneCheckedAndHowToRepeatIt) {
        {"10.5 s, 4 threads, seed 18446744073709551615, 1,234,567 transactions",
         "map                    1,000,000    95.2 k/s     350 ns    2.10 us     180 us\n",
         "locks   5 acquired, 6 contended, 7 stray retries\n",
-        "tlb     8 operations issued, 9 batches, 10 interrupts sent, 11 saved, 12 full flushes\n",
-        "rcu     13 grace periods, longest 14.0 ms, peak backlog 15\n",
+        "TLB     8 operations issued, 9 batches, 10 interrupts sent, 11 interrupts saved, "
+        "12 full flushes\n",
+        "RCU     13 grace periods, 14.0 ms longest, 15 peak backlog\n",
         "frames  65,536 total, 4,096 peak, 0 leaked\n",
         "serializability            1,000           0\n", "\nPASS: no violation\n",
         "reproduce: ./paddock stress --seed=18446744073709551615 --workload=mixed,rcu\n"}) {
@@ -182,9 +213,16 @@ TEST(TextSummaryWriter, ShowsViolationsAndAnOracleThatWasIdle) {
   const std::string text = TextSummary(summary);
   EXPECT_THAT(text, HasSubstr("VIOLATION 1 (tlb)\n  cpu 1 read"));
   EXPECT_THAT(text, HasSubstr("... and 2 more"));
-  EXPECT_THAT(text, HasSubstr("CHECKED NOTHING"));
+  EXPECT_THAT(text, HasSubstr("serializability                0           0  checked nothing\n"));
   EXPECT_THAT(text, HasSubstr("FAIL: serializability: checked nothing; tlb: 3 violations"));
   EXPECT_THAT(text, HasSubstr("  replayed        20 mmap, 60 page-fault\n"));
+}
+
+TEST(TextSummaryWriter, SaysWhatAnInterruptedRunDidNotDo) {
+  const std::string text = TextSummary(InterruptedSummary());
+  EXPECT_THAT(text, HasSubstr("\nINTERRUPTED: no violation in what was done\n"
+                              "not run: the rest of mixed after 7 steps\nnot run: trace <a>\n"));
+  EXPECT_THAT(text, Not(HasSubstr("PASS")));
 }
 
 TEST(TextFormat, NumbersForPeople) {

@@ -7,8 +7,8 @@
 //   INSTANTIATE_TYPED_TEST_SUITE_P(Device, ConfigConformance, testing::Types<DeviceSamples>);
 //
 // The first half of the suite converts items without a table; the second maps them. Each test ends
-// with every frame come home. Cost: about two seconds per kind of item in an optimised build; memory
-// for one item of the largest size is reserved, and touched only where slots describe it.
+// with every frame come home. Cost: about two seconds per kind of item in an optimised build;
+// memory for one item of the largest size is reserved, and touched only where slots describe it.
 
 #ifndef PADDOCK_TESTS_SUPPORT_CONFIG_CONFORMANCE_H_
 #define PADDOCK_TESTS_SUPPORT_CONFIG_CONFORMANCE_H_
@@ -63,7 +63,9 @@ class ConfigConformance : public TableTest<typename S::Config> {
   void ForEachLeafLevel(Check check) {
     for (int level = 1; level <= Geo::kLevels; ++level) {
       SCOPED_TRACE(testing::Message() << "level " << level);
-      if (F::IsLeafLevel(level)) EXPECT_TRUE(IsOk(check(level)));
+      if (F::IsLeafLevel(level)) {
+        EXPECT_TRUE(IsOk(check(level)));
+      }
     }
   }
 
@@ -155,7 +157,9 @@ TYPED_TEST_P(ConfigConformance, ThePagesBesideTheTableAreRefused) {
     EXPECT_TRUE(refuses(VirtAddr(first.value() - kPageSize)));
   }
   // Nothing stands above the very top.
-  if (const auto above = this->LastPage().CheckedAdd(kPageSize)) EXPECT_TRUE(refuses(*above));
+  if (const auto above = this->LastPage().CheckedAdd(kPageSize)) {
+    EXPECT_TRUE(refuses(*above));
+  }
 }
 
 // --- Items and their raw form.

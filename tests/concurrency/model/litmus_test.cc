@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the model lets threads read, against what C++20 allows: what is forbidden is never seen, and
-// what the model promises to produce is seen. The shapes are the usual ones (J. Alglave, L. Maranget,
-// S. Sarkar, P. Sewell, "Litmus: running tests against hardware", TACAS 2011).
+// what the model promises to produce is seen. The shapes are the usual ones (J. Alglave, L.
+// Maranget, S. Sarkar, P. Sewell, "Litmus: running tests against hardware", TACAS 2011).
 
 #include "paddock/tests/concurrency/model/litmus.h"
 

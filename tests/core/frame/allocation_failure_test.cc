@@ -46,6 +46,7 @@ TEST_F(AllocationFailureTest, EveryWayToAllocateReportsIt) {
 TEST_F(AllocationFailureTest, TheNthFailsAndOnlyThat) {
   failing_->FailNth(3);
   std::vector<bool> results;
+  results.reserve(5);
   for (int i = 0; i < 5; ++i) results.push_back(Allocates());
   EXPECT_EQ(results, (std::vector<bool>{true, true, false, true, true}));
   EXPECT_EQ(failing_->attempts(), 5u);
@@ -57,6 +58,7 @@ TEST_F(AllocationFailureTest, RandomFailuresDependOnTheSeedAlone) {
     FrameWorld world({.frames = {.wrap_allocator = FailingAllocator::Wrap(&failing)}});
     failing->FailRandomly(seed, 300);
     std::vector<bool> results;
+    results.reserve(1000);
     for (int i = 0; i < 1000; ++i) {
       results.push_back(world.frames().Allocate(Untyped{}, Zeroing::kLeave).ok());
     }

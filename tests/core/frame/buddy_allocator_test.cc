@@ -76,6 +76,7 @@ TEST(BuddyAllocatorTest, SteadyUseOfOneCpuLeavesTheSharedListsAlone) {
   Buddy buddy(4096);
   const CpuPin pin = buddy.Pin(0);
   std::vector<PhysAddr> held;
+  held.reserve(32);
   for (int i = 0; i < 32; ++i) held.push_back(*buddy.allocator.Allocate(0));
   // The peak counts what left the shared lists: a second refill would raise it.
   const uint64_t peak = buddy.allocator.peak_used_pages();
@@ -118,9 +119,8 @@ TEST(BuddyAllocatorTest, MagazinesOfOneCpuHideAtMostAnEighthOfTheMemory) {
       Buddy buddy(pages, cpus);
       for (uint32_t cpu = 0; cpu < cpus; ++cpu) {
         const CpuPin pin = buddy.Pin(cpu);
-        std::vector<PhysAddr> held;
-        for (uint32_t i = 0; i < pages / cpus / 2; ++i)
-          held.push_back(*buddy.allocator.Allocate(0));
+        std::vector<PhysAddr> held(pages / cpus / 2);
+        for (PhysAddr& frame : held) frame = *buddy.allocator.Allocate(0);
         for (PhysAddr frame : held) buddy.allocator.Free(frame, 0);
       }
       EXPECT_EQ(buddy.allocator.free_pages(), pages);

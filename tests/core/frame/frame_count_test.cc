@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "paddock/tests/core/frame/frame_world.h"
+#include "paddock/tests/support/moved_from.h"
 
 namespace paddock {
 namespace {
@@ -43,9 +44,9 @@ TEST(FrameCountTest, ClonesCountAndTheLastOwnerFrees) {
 TEST(FrameCountTest, MovesDoNotCount) {
   FrameWorld world;
   UFrame first = *world.frames().Allocate(Untyped{}, Zeroing::kLeave);
-  UFrame second = std::move(first);
-  AnyFrame third = std::move(second);
-  UFrame fourth = *std::move(third).DowncastTo<Untyped>();
+  UFrame second = Offer(first);
+  AnyFrame third = Offer(second);
+  UFrame fourth = *Offer(third).DowncastTo<Untyped>();
   EXPECT_EQ(fourth.reference_count(), 1u);
   EXPECT_TRUE(first.empty() && second.empty() && third.empty());
 }
@@ -54,7 +55,7 @@ TEST(FrameCountTest, AssignmentReleasesAtOnceAndEmptiesItsSource) {
   FrameWorld world;
   UFrame first = *world.frames().Allocate(Untyped{}, Zeroing::kLeave);
   UFrame second = *world.frames().Allocate(Untyped{}, Zeroing::kLeave);
-  first = std::move(second);
+  first = Offer(second);
   EXPECT_TRUE(second.empty());
   EXPECT_EQ(world.frames().used_pages(), 1u);
 }
@@ -62,7 +63,7 @@ TEST(FrameCountTest, AssignmentReleasesAtOnceAndEmptiesItsSource) {
 TEST(FrameCountTest, RawAndBackIsExact) {
   FrameWorld world;
   UFrame frame = *world.frames().Allocate(Untyped{}, Zeroing::kLeave);
-  const PhysAddr raw = std::move(frame).IntoRaw();
+  const PhysAddr raw = Offer(frame).IntoRaw();
   EXPECT_TRUE(frame.empty());
   EXPECT_EQ(world.count(raw), 1u);
   UFrame back = UFrame::FromRaw(world.frames(), raw);
@@ -86,7 +87,7 @@ TEST(FrameCountTest, AFrameWithTwoOwnersCannotBecomeUnique) {
   FrameWorld world;
   UFrame first = *world.frames().Allocate(Untyped{}, Zeroing::kLeave);
   UFrame second = *first.Clone();
-  const absl::Status status = std::move(first).IntoUnique().status();
+  const absl::Status status = Offer(first).IntoUnique().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("2 owners"));
   EXPECT_FALSE(first.empty());
@@ -224,10 +225,12 @@ TEST(FrameCountTest, ZeroedFramesAreZeroAfterTheyHeldSomethingElse) {
 TEST(FrameCountTest, AFrameInUseIsNeverHandedOutAgain) {
   FrameWorld world({.pages = 64});
   std::vector<UFrame> held;
+  held.reserve(64);
   for (int i = 0; i < 64; ++i) held.push_back(*world.frames().Allocate(Untyped{}, Zeroing::kLeave));
   EXPECT_EQ(world.frames().Allocate(Untyped{}, Zeroing::kLeave).status().code(),
             absl::StatusCode::kResourceExhausted);
   std::vector<PhysAddr> starts;
+  starts.reserve(held.size());
   for (const UFrame& frame : held) starts.push_back(frame.start());
   std::sort(starts.begin(), starts.end());
   EXPECT_EQ(std::adjacent_find(starts.begin(), starts.end()), starts.end());

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "paddock/tests/core/frame/frame_world.h"
+#include "paddock/tests/support/moved_from.h"
 
 namespace paddock {
 namespace {
@@ -106,7 +107,7 @@ TEST(FrameMetaTest, RepurposingDestroysTheOldMetadataAndKeepsContents) {
   int destroyed = 0;
   auto counted = *world.frames().AllocateUnique(Counted(&destroyed), Zeroing::kZero);
   counted.Data()[7] = std::byte{9};
-  UniqueFrame<Untyped> untyped = std::move(counted).Repurpose(Untyped{});
+  UniqueFrame<Untyped> untyped = Offer(counted).Repurpose(Untyped{});
   EXPECT_EQ(destroyed, 1);
   EXPECT_TRUE(counted.empty());
   EXPECT_EQ(untyped.Data()[7], std::byte{9});
@@ -155,7 +156,7 @@ TEST(FrameMetaTest, DowncastToAnotherTypeIsRefusedAndChangesNothing) {
   int destroyed = 0;
   AnyFrame any = *world.frames().Allocate(Counted(&destroyed), Zeroing::kLeave);
   EXPECT_FALSE(any.Is<Untyped>());
-  const absl::Status status = std::move(any).DowncastTo<Untyped>().status();
+  const absl::Status status = Offer(any).DowncastTo<Untyped>().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("counted"));
   EXPECT_THAT(status.message(), HasSubstr("untyped"));

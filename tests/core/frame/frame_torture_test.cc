@@ -54,6 +54,7 @@ class Exchange {
 template <typename Body>
 void RunThreads(CpuRegistry& cpus, Body body) {
   std::vector<sync::Thread> threads;
+  threads.reserve(kThreads);
   for (uint32_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&cpus, body, i] {
       // The last thread has no CPU: it shares the buddy system's lock with the refills of the

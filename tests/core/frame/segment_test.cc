@@ -11,6 +11,7 @@
 
 #include "gtest/gtest.h"
 #include "paddock/tests/core/frame/frame_world.h"
+#include "paddock/tests/support/moved_from.h"
 
 namespace paddock {
 namespace {
@@ -111,7 +112,7 @@ TEST_F(SegmentTest, SliceOutsideIsRefused) {
 TEST_F(SegmentTest, SplitMovesReferences) {
   USegment segment = Allocate(8);
   const PhysAddr start = segment.start();
-  auto [low, high] = *std::move(segment).SplitAt(3);
+  auto [low, high] = *Offer(segment).SplitAt(3);
   EXPECT_TRUE(segment.empty());
   EXPECT_EQ(low.run(), (FrameRun{start, 3}));
   EXPECT_EQ(high.run(), (FrameRun{start.Plus(3 * kPageSize), 5}));
@@ -122,8 +123,8 @@ TEST_F(SegmentTest, SplitMovesReferences) {
 
 TEST_F(SegmentTest, SplitThatLeavesNothingIsRefusedAndKeepsTheSegment) {
   USegment segment = Allocate(8);
-  EXPECT_EQ(std::move(segment).SplitAt(0).status().code(), absl::StatusCode::kOutOfRange);
-  EXPECT_EQ(std::move(segment).SplitAt(8).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(Offer(segment).SplitAt(0).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(Offer(segment).SplitAt(8).status().code(), absl::StatusCode::kOutOfRange);
   EXPECT_EQ(segment.pages(), 8u);
 }
 
@@ -169,7 +170,7 @@ TEST_F(SegmentTest, DropInPartKeepsTheRest) {
 TEST_F(SegmentTest, AFrameIsASegmentOfOne) {
   UFrame frame = *world_.frames().Allocate(Untyped{}, Zeroing::kLeave);
   const PhysAddr start = frame.start();
-  USegment segment(std::move(frame));
+  USegment segment(Offer(frame));
   EXPECT_TRUE(frame.empty());
   EXPECT_EQ(segment.run(), (FrameRun{start, 1}));
   EXPECT_EQ(world_.count(start), 1u);
@@ -177,7 +178,7 @@ TEST_F(SegmentTest, AFrameIsASegmentOfOne) {
 
 TEST_F(SegmentTest, RawAndBackIsExact) {
   USegment segment = Allocate(5);
-  const FrameRun run = std::move(segment).IntoRaw();
+  const FrameRun run = Offer(segment).IntoRaw();
   EXPECT_TRUE(segment.empty());
   EXPECT_EQ(world_.frames().used_pages(), 5u);
   USegment back = USegment::FromRaw(world_.frames(), run);

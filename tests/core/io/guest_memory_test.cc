@@ -74,7 +74,9 @@ TEST_F(GuestMemoryTest, AnAccessIntoAHoleDoesNothingOrSaysHowFarItCame) {
   for (const uint64_t into : {0, 1, 99}) {
     const uint64_t address = 0x4000 - into;
     EXPECT_TRUE(Refused(guest().WriteBytes(address, data), StatusCode::kOutOfRange, {"0x4000"}));
-    if (into != 0) EXPECT_EQ(Must(guest().ReadVal<uint8_t>(address)), 0);
+    if (into != 0) {
+      EXPECT_EQ(Must(guest().ReadVal<uint8_t>(address)), 0);
+    }
 
     VmReader<Fallible> reader = VmReader(std::span(data)).ToFallible();
     const IoResult written = guest().WriteSome(PhysAddr(address), reader);

@@ -132,7 +132,7 @@ TEST_F(MemoryIoTest, ReadersAndWritersAreTakenWhole) {
 
 TEST_F(MemoryIoTest, AnUnalignedSpanIsReadOnceWhereTheMemoryIsAligned) {
   alignas(8) std::array<std::byte, 17> bytes{};
-  const MemoryIo io(std::span(bytes).subspan(1));
+  const MemoryIo io{std::span(bytes).subspan(1)};
   EXPECT_TRUE(Refused(io.ReadOnce<uint64_t>(0), StatusCode::kInvalidArgument));
   EXPECT_TRUE(IsOk(io.WriteOnce<uint64_t>(7, ~uint64_t{0})));
   EXPECT_EQ(bytes[8], std::byte{0xff});

@@ -79,7 +79,9 @@ void WriteOnceAtEveryAlignment() {
     EXPECT_EQ(written.code(), aligned ? StatusCode::kOk : StatusCode::kInvalidArgument);
     EXPECT_EQ(writer.avail(), 24 - offset - (aligned ? sizeof(T) : 0));
     EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{0xff}), aligned ? sizeof(T) : 0);
-    if (aligned) EXPECT_EQ(bytes[offset], std::byte{0xff});
+    if (aligned) {
+      EXPECT_EQ(bytes[offset], std::byte{0xff});
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "gtest/gtest.h"
 #include "paddock/core/page_table/claim_queue.h"
@@ -17,7 +18,6 @@ namespace {
 using Leaving = ClaimQueues::Leaving;
 using State = ClaimWaiter::State;
 
-// A claimer refers to its options.
 constexpr CursorOptions kForever{};
 constexpr CursorOptions kTry{.wait = Wait::kTry};
 
@@ -82,6 +82,35 @@ TEST_F(GranuleClaim, GivingUpReleasesExactlyWhatWasTaken) {
   EXPECT_FALSE(claimer.ClaimAll(slot_, 0b10'0001, 1));
   EXPECT_EQ(Word(), 0b10'0000u);
   Release(0b10'0000);
+}
+
+TEST_F(GranuleClaim, TheOptionsMayGoBeforeTheClaimer) {
+  ASSERT_NE(TakeGranules(slot_, 1), 0u);
+  auto options = std::make_unique<CursorOptions>(kTry);
+  GranuleClaimer claimer(world_.env(), pin_, *options);
+  *options = kForever;
+  options.reset();
+  EXPECT_FALSE(claimer.ClaimAll(slot_, 1)) << "and did not wait";
+  Release(1);
+}
+
+TEST_F(GranuleClaim, AnyNumberIsADeadline) {
+  ASSERT_NE(TakeGranules(slot_, 1), 0u);
+  for (const uint64_t past : {uint64_t{0}, uint64_t{1}, sync::NowNs() - 1}) {
+    GranuleClaimer claimer(world_.env(), pin_, {.wait = Wait::kDeadline, .deadline_ns = past});
+    EXPECT_FALSE(claimer.ClaimAll(slot_, 1));
+  }
+  for (const uint64_t future : {~uint64_t{0}, ~uint64_t{0} - 1, ~uint64_t{0} / 2 + 1}) {
+    CpuThreads threads(world_.cpus());
+    threads.Run(1, [&](const CpuPin& cpu) {
+      GranuleClaimer claimer(world_.env(), cpu, {.wait = Wait::kDeadline, .deadline_ns = future});
+      EXPECT_TRUE(claimer.ClaimAll(slot_, 1));
+    });
+    EXPECT_TRUE(Eventually([&] { return Marks() == 1; }));
+    Release(1);
+    threads.Join();
+  }
+  Release(1);
 }
 
 TEST_F(GranuleClaim, AClaimThatWaitedLongIsHandedTheGranule) {

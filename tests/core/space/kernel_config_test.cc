@@ -253,7 +253,9 @@ TEST(KernelConfigFrames, AFlushNamesTheFramesOfTheMachineOnly) {
   using Config = UpperHalf<x86_64::Format4>;
   const VirtAddr start = Geometry<x86_64::Format4>::ToVirt(uint64_t{256} << 39);
   NotingTransport transport;
-  TableWorld world({.transport = &transport});
+  TableWorld::Options options;
+  options.transport = &transport;
+  TableWorld world(std::move(options));
   {
     const CpuPin pin = world.Pin(0);
     auto table = Must(PageTable<Config>::Create(world.env(), pin));

@@ -68,6 +68,7 @@ TEST_F(MapRangeTest, StopsAtTheEndOfTheRangeAndKeepsTheRest) {
 TEST_F(MapRangeTest, MapsSingleFramesAndLeavesTheUnmappedOnes) {
   auto space = Must(VmSpace::Create(machine(), pin()));
   std::vector<UFrame> list;
+  list.reserve(3);
   for (int i = 0; i < 3; ++i) {
     list.push_back(Must(frames().Allocate(Untyped{}, Zeroing::kLeave)));
   }

@@ -157,7 +157,9 @@ TEST_P(ViewLedgerRandom, AgreesWithBruteForce) {
   EXPECT_GT(active, 0u);
   EXPECT_GT(refused, 0u);
   for (const BruteForce::View& view : model.views) {
-    if (view.active) EXPECT_TRUE(IsOk(ledger.Dispose(view.id)));
+    if (view.active) {
+      EXPECT_TRUE(IsOk(ledger.Dispose(view.id)));
+    }
   }
 }
 
@@ -178,7 +180,9 @@ TEST_P(ViewLedgerRandom, ThreadsHoldNothingThatAnotherWrites) {
       } else {
         const int readers = users[unit]++;
         EXPECT_GE(readers, 0);
-        if (GetParam() == ReaderSharing::kExclusive) EXPECT_EQ(readers, 0);
+        if (GetParam() == ReaderSharing::kExclusive) {
+          EXPECT_EQ(readers, 0);
+        }
       }
     }
   };

@@ -201,14 +201,5 @@ TEST_F(VmSpaceTest, TwoMachinesShareNothing) {
   other->DeactivateSpace(there);
 }
 
-TEST_F(VmSpaceTest, BadMachineOptionsAreRefused) {
-  EXPECT_TRUE(Refused(Machine::Create({.cpus = 0}), StatusCode::kInvalidArgument, {"0"}));
-  EXPECT_TRUE(
-      Refused(Machine::Create({.cpus = kMaxCpus + 1}), StatusCode::kInvalidArgument, {"1025"}));
-  EXPECT_TRUE(Refused(Machine::Create({.memory_bytes = 0}), StatusCode::kInvalidArgument));
-  EXPECT_TRUE(
-      Refused(Machine::Create({.memory_bytes = 2 * kPageSize}), StatusCode::kResourceExhausted));
-}
-
 }  // namespace
 }  // namespace paddock

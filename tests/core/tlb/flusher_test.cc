@@ -172,7 +172,11 @@ TEST_F(FlusherTest, OptionsAreChecked) {
   EXPECT_EQ(TlbSystem::CheckOptions({.tlb_sets = 3}).message(), "tlb_sets 3 is not a power of two");
   EXPECT_FALSE(TlbSystem::CheckOptions({.tlb_sets = 0}).ok());
   EXPECT_FALSE(TlbSystem::CheckOptions({.tlb_ways = 0}).ok());
+  EXPECT_EQ(TlbSystem::CheckOptions({.tlb_sets = 1u << 31, .tlb_ways = 1u << 31}).message(),
+            "tlb_sets 2147483648 times tlb_ways 2147483648 is above 16384");
   EXPECT_FALSE(TlbSystem::CheckOptions({.tags_per_cpu = 0}).ok());
+  EXPECT_EQ(TlbSystem::CheckOptions({.tags_per_cpu = 4097}).message(),
+            "tags_per_cpu 4097 is not in [1, 4096]");
 }
 
 }  // namespace

@@ -57,6 +57,7 @@ class ThresholdTest : public testing::Test {
   }
   static std::vector<VirtRange> EveryOtherPage(uint64_t pages) {
     std::vector<VirtRange> ranges;
+    ranges.reserve(pages);
     for (uint64_t i = 0; i < pages; ++i) ranges.push_back(Pages(2 * i, 1));
     return ranges;
   }

@@ -6,9 +6,10 @@
 //
 //   TlbMachine m(2);
 //   TestCpu cpu0(m, 0), cpu1(m, 1);
-//   cpu1.Run([&](const CpuPin& pin) { m.tlb().Activate(pin, context); });   // stays pinned, polls
-//   nothing cpu0.Run([&](const CpuPin& pin) { TlbFlusher(m.tlb(), context, pin).Issue(range); });
-//   cpu1.Poll();                                                            // an interrupt point
+//   // Stays pinned, polls nothing.
+//   cpu1.Run([&](const CpuPin& pin) { m.tlb().Activate(pin, context); });
+//   cpu0.Run([&](const CpuPin& pin) { TlbFlusher(m.tlb(), context, pin).Issue(range); });
+//   cpu1.Poll();     // an interrupt point
 //   cpu1.GoIdle();
 
 #ifndef PADDOCK_TESTS_CORE_TLB_TLB_MACHINE_H_

@@ -176,11 +176,13 @@ void Torture(const TlbSystem::Options& options) {
   const uint64_t seed = TestSeed();
   TlbMachine m(kCpus, options);
   std::vector<std::unique_ptr<Space>> spaces;
+  spaces.reserve(3);
   for (int i = 0; i < 3; ++i) spaces.push_back(std::make_unique<Space>(m.tlb()));
   std::atomic<bool> failed = false;
   {
     std::atomic<uint32_t> started = 0;
     std::vector<std::thread> threads;
+    threads.reserve(kCpus);
     for (uint32_t cpu = 0; cpu < kCpus; ++cpu) {
       threads.emplace_back([&, cpu] {
         ++started;

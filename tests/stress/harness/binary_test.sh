@@ -40,7 +40,12 @@ expect 3 "$TMP/binary" --trace="$TMP/binary"
 expect 3 "$TMP/truncated.zst" --trace="$TMP/truncated.zst"
 expect 3 "$TMP/missing" --trace="$TMP/missing"
 expect 3 "give more with --memory" --trace="$SMALL_TRACE" --memory=4MiB --threads=2
-expect 3 "no/such/folder" --workload=rcu --ops=10 --json=no/such/folder/out.json
+expect 3 "no/such/folder" --workload=rcu --duration=1h --json=no/such/folder/out.json
+expect 3 "$TMP" --workload=rcu --duration=1h --report="$TMP"
+expect 3 "cannot map" --workload=rcu --ops=10 --memory=4194304GiB
+expect 2 "a number below 2^64" --seed=abc
+expect 2 "--json too" --json="$TMP/same" --junit="$TMP/same"
+expect 0 "PASS" --workload=mixed,tlb,rcu --duration=1ms --threads=2
 
 # The same seed asks for the same operations.
 digest_of() {
@@ -63,5 +68,44 @@ for text in '"verdict": "pass"' '"serializability"' '"walker"' '"tlb"' '"ageing"
 done
 grep -qF "</testsuite" "$TMP/o.xml" || failures=$((failures + 1))
 grep -qF "</html>" "$TMP/o.html" || failures=$((failures + 1))
+
+
+check() {
+  if ! "${@:2}"; then
+    echo "not so: $1"
+    failures=$((failures + 1))
+  fi
+}
+
+# Whoever reads the summary, the files are there; what the summary cannot be written to is an error.
+"$BINARY" --workload=rcu --ops=100 --json="$TMP/closed.json" 2> /dev/null | true
+check "a reader that goes away is no error" test "${PIPESTATUS[0]}" = 0
+check "a reader that goes away loses no report" grep -qF '"verdict": "pass"' "$TMP/closed.json"
+"$BINARY" --workload=rcu --ops=100 --json="$TMP/full.json" > /dev/full 2> "$TMP/full.err"
+check "a full disk is exit status 3" test $? = 3
+check "a full disk is named" grep -qF "cannot write to standard output" "$TMP/full.err"
+check "a full disk under the summary loses no report" test -s "$TMP/full.json"
+"$BINARY" --help > /dev/full
+check "help that cannot be written is exit status 3" test $? = 3
+
+# interrupted SIGNAL STATUS: a run that is told to stop once it has printed its command.
+interrupted() {
+  "$BINARY" --workload=tlb,rcu,trace --duration=1h --threads=2 --json="$TMP/$1.json" \
+    --junit="$TMP/$1.xml" --report="$TMP/$1.html" > "$TMP/$1.out" 2> "$TMP/$1.err" &
+  local child=$! status=0
+  while ! grep -q stress "$TMP/$1.err"; do
+    kill -0 "$child" || break
+  done
+  kill -s "$1" "$child"
+  wait "$child" || status=$?
+  check "$1 gives exit status $2, not $status" test "$status" = "$2"
+  check "$1: the summary says so" grep -qF INTERRUPTED "$TMP/$1.out"
+  check "$1: the summary says what was not run" grep -qx "not run: rcu" "$TMP/$1.out"
+  check "$1: the JSON says so" grep -qF '"verdict": "interrupted"' "$TMP/$1.json"
+  check "$1: the JUnit file says so" grep -qF '<skipped message="interrupted"/>' "$TMP/$1.xml"
+  check "$1: the page says so" grep -qF '>interrupted</span>' "$TMP/$1.html"
+}
+interrupted INT 130
+interrupted TERM 143
 
 ((failures == 0))

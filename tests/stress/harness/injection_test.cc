@@ -6,7 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "paddock/stress/inject/failing_allocator.h"
-#include "paddock/tests/stress/harness/session_runner.h"
+#include "paddock/tests/stress/harness/campaign_runner.h"
 
 namespace paddock {
 namespace {
@@ -14,17 +14,17 @@ namespace {
 class Injected : public testing::TestWithParam<std::string> {};
 
 TEST_P(Injected, MixedSurvivesAndTheBooksBalance) {
-  TestSession test(TestOptions({"--threads=2", "--inject=" + GetParam()}));
-  const absl::Status status = test.session.RunGenerated(
+  TestCampaign test(TestOptions({"--threads=2", "--inject=" + GetParam()}));
+  const absl::Status status = test.campaign.RunGenerated(
       *FindWorkload("mixed"), {.duration = absl::Seconds(1), .steps = std::nullopt});
   EXPECT_TRUE(status.ok()) << status;
-  const Summary summary = test.session.Summarise();
+  const Summary summary = test.campaign.Summarise();
   ExpectPassed(summary);
   const bool memory = test.options.inject.MayExhaust();
-  EXPECT_EQ(test.session.exhausted() != 0, memory)
+  EXPECT_EQ(test.campaign.exhausted() != 0, memory)
       << "memory must run out when that is injected, and only then";
   if (test.options.inject.Has(Injection::kAlloc)) {
-    EXPECT_GT(test.session.totals().refused_allocations, 0u);
+    EXPECT_GT(test.campaign.totals().refused_allocations, 0u);
   }
 }
 

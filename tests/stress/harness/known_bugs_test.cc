@@ -13,7 +13,7 @@
 #include "paddock/core/tlb/shootdown_batch.h"
 #include "paddock/core/tlb/transport.h"
 #include "paddock/stress/watchdog.h"
-#include "paddock/tests/stress/harness/session_runner.h"
+#include "paddock/tests/stress/harness/campaign_runner.h"
 
 namespace paddock {
 namespace {
@@ -30,15 +30,15 @@ class LyingTransport final : public ShootdownTransport {
 
 TEST(KnownBugs, AFlushThatIsNotDoneIsSeenByTheTlbOracle) {
   LyingTransport lying;
-  Session::Hooks hooks;
+  Campaign::Hooks hooks;
   hooks.transport = &lying;
-  TestSession test(TestOptions({"--threads=2"}), std::move(hooks));
-  const absl::Status status = test.session.RunGenerated(
+  TestCampaign test(TestOptions({"--threads=2"}), std::move(hooks));
+  const absl::Status status = test.campaign.RunGenerated(
       *FindWorkload("tlb"), {.duration = absl::Seconds(30), .steps = std::nullopt});
   EXPECT_TRUE(status.ok()) << status;
-  const Summary summary = test.session.Summarise();
+  const Summary summary = test.campaign.Summarise();
   EXPECT_FALSE(summary.Passed());
-  EXPECT_GT(test.session.oracles().sink.count(kTlbOracle), 0u);
+  EXPECT_GT(test.campaign.oracles().sink.count(kTlbOracle), 0u);
   ASSERT_FALSE(summary.violations.empty());
   EXPECT_THAT(summary.violations.front().reproduce, HasSubstr("./paddock stress --replay='tlb:"));
   EXPECT_LT(summary.seconds, 25) << "a violated run ends early";

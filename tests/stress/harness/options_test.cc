@@ -119,6 +119,33 @@ TEST(StressOptions, RefusesUnknownChoicesAndListsTheValidOnes) {
   EXPECT_THAT(Refusal({"--inject=alloc=1.5"}), HasSubstr("above 0 and below 1"));
 }
 
+TEST(StressOptions, RefusesListsThatNameNothing) {
+  EXPECT_THAT(Refusal({"--inject=,"}), HasSubstr("no injection ','; there are alloc, delay"));
+  EXPECT_THAT(Refusal({"--trace=,"}), HasSubstr("--trace=,: names no file"));
+}
+
+TEST(StressOptions, AHexadecimalSeedSaysSo) {
+  EXPECT_EQ(Parse({"--seed=0xabc"}).seed, 0xabcu);
+  EXPECT_EQ(Parse({"--seed=0xffffffffffffffff"}).seed, ~uint64_t{0});
+  for (const char* bad : {"abc", "0x", "12ab", "0x10000000000000000"}) {
+    EXPECT_THAT(Refusal({std::string("--seed=") + bad}), HasSubstr("a number below 2^64"));
+  }
+}
+
+TEST(StressOptions, ExhaustChoosesTheMemoryItself) {
+  EXPECT_THAT(Refusal({"--inject=exhaust,delay", "--memory=64MiB"}), HasSubstr("give one of them"));
+  EXPECT_THAT(Refusal({"--replay=tlb:7:3:40:exhaust", "--memory=64MiB"}),
+              HasSubstr("give one of them"));
+}
+
+TEST(StressOptions, RefusesAFileThatIsNamedTwice) {
+  EXPECT_THAT(Refusal({"--json=out", "--junit=out"}),
+              HasSubstr("--junit=out: it is the file of --json too"));
+  EXPECT_THAT(Refusal({"--junit=out", "--report=x/../out"}), HasSubstr("of --junit too"));
+  EXPECT_THAT(Refusal({"--trace=run.zst", "--json=./run.zst"}), HasSubstr("of --trace too"));
+  EXPECT_THAT(Parse({"--trace=a,a"}).traces, ElementsAre("a", "a")) << "read twice";
+}
+
 TEST(StressOptions, SeedComesFromTheFlagElseFromBazel) {
   StressEnvironment environment;
   environment.random_seed = "77";
@@ -144,6 +171,17 @@ TEST(StressOptions, CommandRepeatsWhatMattersForTheRun) {
             "./paddock stress --seed=5 --threads=2 --workload=tlb --ops=10 --inject=delay");
 }
 
+TEST(StressOptions, CommandIsQuotedForTheShell) {
+  EXPECT_THAT(Parse({"--trace=/tmp/a-1.txt.zst"}).Command(),
+              HasSubstr(" --trace=/tmp/a-1.txt.zst"));
+  EXPECT_THAT(Parse({"--trace=my run,it's"}).Command(), HasSubstr(" --trace='my run,it'\\''s'"));
+}
+
+TEST(StressOptions, CommandOfAReplayIsItsToken) {
+  EXPECT_EQ(Parse({"--replay=tlb:7:3:40:stall", "--memory=64MiB"}).Command(),
+            "./paddock stress --replay='tlb:7:3:40:stall' --memory=67108864");
+}
+
 TEST(StressOptions, ReplayTakesEverythingFromTheToken) {
   const StressOptions options = Parse({"--replay=tlb:7:3:40:stall"});
   EXPECT_THAT(options.workloads, ElementsAre("tlb"));
@@ -162,6 +200,15 @@ TEST(ReplayTokens, RoundTrip) {
   token.inject.alloc_probability = 0.25;
   EXPECT_EQ(ToString(token), "mixed:18446744073709551615:2:35:alloc=0.25,preempt");
   EXPECT_EQ(*ParseReplayToken(ToString(token)), token);
+}
+
+TEST(ReplayTokens, RepeatAProbabilityExactly) {
+  ReplayToken token{"mixed", 1, 2, ~uint64_t{0}, {}};
+  token.inject.Add(Injection::kAlloc);
+  for (const double probability : {1.0 / 3, 0.012345678901234567, 1e-9, 0.99999999999999989}) {
+    token.inject.alloc_probability = probability;
+    EXPECT_EQ(*ParseReplayToken(ToString(token)), token) << ToString(token);
+  }
 }
 
 TEST(ReplayTokens, RefuseWhatIsWrongWithAMessage) {

@@ -3,14 +3,17 @@
 // Recordings are replayed whole, every line is accounted for, and what the program mapped is
 // mapped.
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "gtest/gtest.h"
 #include "paddock/stress/replay/replayer.h"
 #include "paddock/stress/trace/plan.h"
 #include "paddock/stress/trace/small_trace.h"
-#include "paddock/tests/stress/harness/session_runner.h"
+#include "paddock/tests/stress/harness/campaign_runner.h"
 
 namespace paddock {
 namespace {
@@ -33,16 +36,18 @@ void ExpectEveryLineCountedOnce(const TraceSummary& trace) {
 class Pace : public testing::TestWithParam<std::string> {};
 
 TEST_P(Pace, TheBundledTraceIsReplayedWhole) {
-  TestSession test(TestOptions({"--threads=2", "--pace=" + GetParam()}));
+  TestCampaign test(TestOptions({"--threads=2", "--pace=" + GetParam()}));
   const TracePlan plan = SmallPlan();
-  const absl::Status status = test.session.RunTrace(plan);
+  const absl::Status status = test.campaign.RunTrace(plan);
   EXPECT_TRUE(status.ok()) << status;
-  const Summary summary = test.session.Summarise();
+  const Summary summary = test.campaign.Summarise();
   ExpectPassed(summary);
   ExpectAllChecked(summary);
   ASSERT_EQ(summary.traces.size(), 1u);
   ExpectEveryLineCountedOnce(summary.traces[0]);
   EXPECT_EQ(summary.traces[0].lines, plan.accounting.lines);
+  EXPECT_EQ(summary.traces[0].replayed, plan.accounting.planned);
+  EXPECT_EQ(summary.traces[0].skipped, plan.accounting.skipped);
   EXPECT_EQ(summary.traces[0].threads, plan.ThreadCount());
 }
 
@@ -50,10 +55,52 @@ INSTANTIATE_TEST_SUITE_P(Both, Pace, testing::Values("order", "free"),
                          [](const auto& info) { return info.param; });
 
 TEST(TraceReplay, TooLittleMemoryIsSaidWithHowMuchWouldDo) {
-  TestSession test(TestOptions({"--threads=2", "--memory=4MiB"}));
-  const absl::Status status = test.session.RunTrace(SmallPlan());
+  TestCampaign test(TestOptions({"--threads=2", "--memory=4MiB"}));
+  const absl::Status status = test.campaign.RunTrace(SmallPlan());
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
   EXPECT_NE(std::string(status.message()).find("--memory=8MiB"), std::string::npos) << status;
+}
+
+// 200,000 faults of one thread, which no machine replays in one slice.
+TracePlan LongPlan() {
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) {
+    absl::StrAppendFormat(&text, "1/1 1.%09d: page-faults: %x000\n", i, 0x1000 + i % 512);
+  }
+  TraceReader reader = TraceReader::FromMemory(text, "long");
+  absl::StatusOr<TracePlan> plan = BuildTracePlan(reader);
+  EXPECT_TRUE(plan.ok()) << plan.status();
+  return *std::move(plan);
+}
+
+TEST(TraceReplay, AnInterruptedReplayCountsWhatItReplayed) {
+  Campaign::Hooks hooks;
+  hooks.interrupted = [asked = std::make_shared<int>(0)] { return ++*asked >= 2; };
+  TestCampaign test(TestOptions({"--threads=2"}), std::move(hooks));
+  const TracePlan plan = LongPlan();
+  EXPECT_TRUE(test.campaign.RunTrace(plan).ok());
+  const Summary summary = test.campaign.Summarise();
+  EXPECT_EQ(summary.verdict(), Verdict::kInterrupted);
+  ASSERT_EQ(summary.traces.size(), 1u);
+  const TraceSummary& trace = summary.traces[0];
+  ExpectEveryLineCountedOnce(trace);
+  ASSERT_EQ(trace.skipped.count("the run ended before"), 1u);
+  const uint64_t replayed = trace.lines - trace.skipped.at("the run ended before");
+  EXPECT_EQ(replayed == 0 ? 0 : trace.replayed.at("page-faults"), replayed);
+  EXPECT_LT(replayed, trace.lines);
+  EXPECT_EQ(summary.not_run.at(0),
+            absl::StrCat(trace.lines - replayed, " of 200000 operations of trace long"));
+}
+
+TEST(TraceReplay, WhatFoundNoMemoryIsNotCountedAsReplayed) {
+  TestCampaign test(TestOptions({"--threads=2", "--inject=alloc=0.9"}));
+  const absl::Status status = test.campaign.RunTrace(SmallPlan());
+  EXPECT_TRUE(status.ok()) << status;
+  const Summary summary = test.campaign.Summarise();
+  ExpectPassed(summary);
+  ASSERT_EQ(summary.traces.size(), 1u);
+  ExpectEveryLineCountedOnce(summary.traces[0]);
+  EXPECT_GT(summary.traces[0].skipped.count("memory ran out"), 0u);
 }
 
 TEST(TraceReplay, PermissionsBecomeProperties) {

@@ -2,11 +2,13 @@
 //
 // A short run of each workload, with more threads than this machine may have cores.
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "paddock/tests/stress/harness/session_runner.h"
+#include "paddock/tests/stress/harness/campaign_runner.h"
 
 namespace paddock {
 namespace {
@@ -14,21 +16,21 @@ namespace {
 class Workload : public testing::TestWithParam<std::string> {};
 
 TEST_P(Workload, RunsForASecondWithoutViolation) {
-  TestSession test(TestOptions({"--threads=3"}));
-  const absl::Status status = test.session.RunGenerated(
+  TestCampaign test(TestOptions({"--threads=3"}));
+  const absl::Status status = test.campaign.RunGenerated(
       *FindWorkload(GetParam()), {.duration = absl::Seconds(1), .steps = std::nullopt});
   EXPECT_TRUE(status.ok()) << status;
-  const Summary summary = test.session.Summarise();
+  const Summary summary = test.campaign.Summarise();
   ExpectPassed(summary);
   ExpectAllChecked(summary);
 }
 
 TEST_P(Workload, OneThreadAloneRunsToo) {
-  TestSession test(TestOptions({"--threads=1"}));
+  TestCampaign test(TestOptions({"--threads=1"}));
   const absl::Status status =
-      test.session.RunGenerated(*FindWorkload(GetParam()), {.duration = {}, .steps = 3000});
+      test.campaign.RunGenerated(*FindWorkload(GetParam()), {.duration = {}, .steps = 3000});
   EXPECT_TRUE(status.ok()) << status;
-  const Summary summary = test.session.Summarise();
+  const Summary summary = test.campaign.Summarise();
   ExpectPassed(summary);
   ExpectAllChecked(summary);
 }
@@ -44,12 +46,12 @@ INSTANTIATE_TEST_SUITE_P(All, Workload, testing::ValuesIn(Names()),
 TEST(Determinism, SameSeedAndStepsAskForTheSameOperations) {
   StressOptions options = TestOptions({"--threads=2"});
   const auto digest = [](const StressOptions& how) {
-    TestSession test(how);
+    TestCampaign test(how);
     const absl::Status status =
-        test.session.RunGenerated(*FindWorkload("mixed"), {.duration = {}, .steps = 10000});
+        test.campaign.RunGenerated(*FindWorkload("mixed"), {.duration = {}, .steps = 10000});
     EXPECT_TRUE(status.ok()) << status;
-    EXPECT_EQ(test.session.digests().at(0).steps, 10000u);
-    return test.session.digests().at(0).digest;
+    EXPECT_EQ(test.campaign.digests().at(0).steps, 10000u);
+    return test.campaign.digests().at(0).digest;
   };
   const uint64_t first = digest(options);
   EXPECT_EQ(first, digest(options));
@@ -58,13 +60,72 @@ TEST(Determinism, SameSeedAndStepsAskForTheSameOperations) {
 }
 
 TEST(Replay, RunsTheRoundsUpToTheOneNamed) {
-  TestSession test(TestOptions({"--threads=2"}));
+  TestCampaign test(TestOptions({"--threads=2"}));
   const ReplayToken token{"tlb", test.options.seed, 2, kRoundsPerWorld + 1, {}};
-  const absl::Status status = test.session.RunReplay(token);
+  const absl::Status status = test.campaign.RunReplay(token);
   EXPECT_TRUE(status.ok()) << status;
-  ExpectPassed(test.session.Summarise());
-  EXPECT_EQ(test.session.digests().at(0).steps, 2 * 2 * kStepsPerRound)
+  ExpectPassed(test.campaign.Summarise());
+  EXPECT_EQ(test.campaign.digests().at(0).steps, 2 * 2 * kStepsPerRound)
       << "two rounds of two streams";
+}
+
+TEST(Replay, TheLastRoundOfAllEndsTheRun) {
+  TestCampaign test(TestOptions({"--threads=1"}));
+  // It is the last of its world; those before it are run too.
+  ASSERT_EQ(~uint64_t{0} % kRoundsPerWorld, kRoundsPerWorld - 1);
+  const ReplayToken token{"disjoint", test.options.seed, 1, ~uint64_t{0}, {}};
+  const absl::Status status = test.campaign.RunReplay(token);
+  EXPECT_TRUE(status.ok()) << status;
+  ExpectPassed(test.campaign.Summarise());
+  EXPECT_EQ(test.campaign.digests().at(0).steps, kRoundsPerWorld * kStepsPerRound);
+}
+
+TEST(Duration, HoweverShortEachWorkloadChecksSomething) {
+  TestCampaign test(TestOptions({"--threads=3"}));
+  for (const WorkloadInfo& info : Workloads()) {
+    const absl::Status status =
+        test.campaign.RunGenerated(info, {.duration = absl::Nanoseconds(1), .steps = std::nullopt});
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  const Summary summary = test.campaign.Summarise();
+  ExpectPassed(summary);
+  ExpectAllChecked(summary);
+  for (const StreamDigest& digest : test.campaign.digests()) {
+    EXPECT_GT(digest.steps, 0u) << digest.workload;
+  }
+}
+
+// Interrupted when it is asked for the `n`-th time.
+Campaign::Hooks InterruptedAt(int n) {
+  Campaign::Hooks hooks;
+  hooks.interrupted = [n, asked = std::make_shared<int>(0)] { return ++*asked >= n; };
+  return hooks;
+}
+
+TEST(Interruption, SaysWhatWasNotRunAndHasNotPassed) {
+  TestCampaign test(TestOptions({"--threads=2"}), InterruptedAt(2));
+  const Budget budget{.duration = {}, .steps = 1'000'000'000};
+  EXPECT_TRUE(test.campaign.RunGenerated(*FindWorkload("tlb"), budget).ok());
+  EXPECT_TRUE(test.campaign.RunGenerated(*FindWorkload("rcu"), budget).ok());
+  const Summary summary = test.campaign.Summarise();
+  EXPECT_EQ(summary.verdict(), Verdict::kInterrupted);
+  EXPECT_THAT(summary.not_run,
+              testing::ElementsAre(testing::StartsWith("the rest of tlb after "), "rcu"));
+  ASSERT_EQ(summary.workloads.size(), 1u);
+  EXPECT_EQ(summary.workloads[0].name, "tlb");
+  EXPECT_EQ(summary.frames.leaked, 0u);
+}
+
+TEST(Interruption, AfterTheEndIsNone) {
+  TestCampaign test(TestOptions({"--threads=2"}), InterruptedAt(2));
+  EXPECT_TRUE(
+      test.campaign.RunGenerated(*FindWorkload("tlb"), {.duration = {}, .steps = 100}).ok());
+  ExpectPassed(test.campaign.Summarise());
+}
+
+TEST(Seeds, OfWorldsDependOnTheWorkloadsWholeName) {
+  EXPECT_NE(HashName("tlb"), HashName("rcu"));
+  EXPECT_NE(HashName("mixed"), HashName("mixde"));
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ TraceMeaning Interpret(TraceCall call, std::array<uint64_t, 5> args, uint64_t re
   exit.call = call;
   exit.phase = TracePhase::kExit;
   exit.args = {result};
-  return InterpretTraceCall(enter, exit, kUserEnd, heap);
+  TraceMeaning meaning = InterpretTraceCall(enter, exit, kUserEnd, heap);
+  if (meaning.operation) EXPECT_EQ(TraceCallOf(meaning.operation->kind), call);
+  return meaning;
 }
 
 TraceMeaning Interpret(TraceCall call, std::array<uint64_t, 5> args, uint64_t result = 0) {
@@ -164,6 +166,7 @@ TEST(TraceMeaning, FaultsTouchOnePage) {
   TraceEvent fault;
   fault.args[0] = 0x5fff;
   ExpectOperation(InterpretTraceFault(fault, kUserEnd), TraceOpKind::kFault, Range(0x5000, 0x6000));
+  EXPECT_EQ(TraceCallOf(TraceOpKind::kFault), TraceCall::kPageFault);
   fault.args[0] = 8;
   ExpectSkipped(InterpretTraceFault(fault, kUserEnd), "fault on the null page");
   for (const uint64_t address :

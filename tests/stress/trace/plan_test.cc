@@ -28,7 +28,7 @@ TracePlan Plan(const std::string& text) {
   EXPECT_TRUE(plan.ok()) << plan.status();
   if (!plan.ok()) return {};
   uint64_t sum = plan->accounting.not_understood;
-  for (const auto& [kind, lines] : plan->accounting.replayed) sum += lines;
+  for (const auto& [kind, lines] : plan->accounting.planned) sum += lines;
   for (const auto& [reason, lines] : plan->accounting.skipped) sum += lines;
   EXPECT_EQ(sum, plan->accounting.lines) << "every line is counted once";
   return *std::move(plan);
@@ -78,7 +78,7 @@ TEST(TracePlan, PairsEachCallWithItsEndAcrossThreads) {
   EXPECT_EQ(reserve.last_line, 3u);
   EXPECT_EQ(reserve.begin_ns, 1'000'000'001u);
   EXPECT_EQ(reserve.end_ns, 1'000'000'003u);
-  EXPECT_THAT(plan.accounting.replayed,
+  EXPECT_THAT(plan.accounting.planned,
               UnorderedElementsAre(Pair("mmap", 2), Pair("munmap", 2), Pair("page-faults", 1)));
   EXPECT_THAT(plan.accounting.skipped, IsEmpty());
 }
@@ -117,7 +117,7 @@ TEST(TracePlan, SkipsFaultsThatRaisedASignal) {
   const TracePlan plan = Plan(reserve + protect + Fault("1/1", 4, "50000") +
                               Exit("1/2", 5, "mprotect") + Fault("1/1", 6, "50000"));
   EXPECT_THAT(plan.accounting.skipped, IsEmpty()) << "the page may be accessible already";
-  EXPECT_EQ(plan.accounting.replayed.at("page-faults"), 2u);
+  EXPECT_EQ(plan.accounting.planned.at("page-faults"), 2u);
 }
 
 TEST(TracePlan, AFaultInsideACallComesBeforeIt) {

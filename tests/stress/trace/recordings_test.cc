@@ -40,7 +40,7 @@ void Print(const TracePlan& plan) {
             << " operations, " << waits << " waits, peak " << plan.sizing.peak_pages
             << " pages, touched " << plan.sizing.touched_pages << ", tables "
             << plan.sizing.table_pages << "\n";
-  for (const auto& [kind, lines] : plan.accounting.replayed) {
+  for (const auto& [kind, lines] : plan.accounting.planned) {
     std::cout << "  replayed " << kind << ": " << lines << " lines\n";
   }
   for (const auto& [reason, lines] : plan.accounting.skipped) {
@@ -56,7 +56,7 @@ void CheckBooks(const TracePlan& plan) {
   const TraceAccounting& accounting = plan.accounting;
   uint64_t replayed = 0;
   uint64_t skipped = 0;
-  for (const auto& [kind, lines] : accounting.replayed) replayed += lines;
+  for (const auto& [kind, lines] : accounting.planned) replayed += lines;
   for (const auto& [reason, lines] : accounting.skipped) skipped += lines;
   EXPECT_EQ(replayed + skipped + accounting.not_understood, accounting.lines);
   EXPECT_GT(accounting.lines, 0u);
@@ -95,7 +95,7 @@ TEST(SmallTrace, IsUnderstoodAndHasEveryKindOfEvent) {
   EXPECT_GE(plan->ThreadCount(), 2u);
   for (const char* event :
        {"page-faults", "mmap", "munmap", "mprotect", "brk", "madvise", "mremap"}) {
-    EXPECT_GT(plan->accounting.replayed.count(event), 0u) << event;
+    EXPECT_GT(plan->accounting.planned.count(event), 0u) << event;
   }
   const auto kinds = OperationsByKind(*plan);
   EXPECT_GT(kinds.count("move"), 0u);

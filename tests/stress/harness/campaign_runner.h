@@ -2,8 +2,8 @@
 //
 // Runs the harness inside a test.
 
-#ifndef PADDOCK_TESTS_STRESS_HARNESS_SESSION_RUNNER_H_
-#define PADDOCK_TESTS_STRESS_HARNESS_SESSION_RUNNER_H_
+#ifndef PADDOCK_TESTS_STRESS_HARNESS_CAMPAIGN_RUNNER_H_
+#define PADDOCK_TESTS_STRESS_HARNESS_CAMPAIGN_RUNNER_H_
 
 #include <cstdio>
 #include <string>
@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "paddock/stress/campaign.h"
 #include "paddock/stress/options.h"
-#include "paddock/stress/session.h"
 #include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
@@ -24,16 +24,16 @@ inline StressOptions TestOptions(std::vector<std::string> args) {
   return *std::move(options);
 }
 
-// A session and what it borrows.
-struct TestSession {
-  explicit TestSession(StressOptions how, Session::Hooks hooks = {})
+// A campaign and what it borrows.
+struct TestCampaign {
+  explicit TestCampaign(StressOptions how, Campaign::Hooks hooks = {})
       : options(std::move(how)),
         progress(ProgressMode::kNone, {}, stderr, Output::kOther),
-        session(options, progress, std::move(hooks)) {}
+        campaign(options, progress, std::move(hooks)) {}
 
   const StressOptions options;
   ProgressLine progress;
-  Session session;
+  Campaign campaign;
 };
 
 inline void ExpectPassed(const Summary& summary) {
@@ -53,4 +53,4 @@ inline void ExpectAllChecked(const Summary& summary) {
 
 }  // namespace paddock
 
-#endif  // PADDOCK_TESTS_STRESS_HARNESS_SESSION_RUNNER_H_
+#endif  // PADDOCK_TESTS_STRESS_HARNESS_CAMPAIGN_RUNNER_H_

@@ -1,36 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a session adds up to.
+// What a campaign adds up to.
 
 #include <string>
 #include <vector>
 
+#include "paddock/stress/campaign.h"
 #include "paddock/stress/report/statistics.h"
-#include "paddock/stress/session.h"
 
 namespace paddock {
 
-uint64_t Session::not_opened() const {
+uint64_t Campaign::SumOf(uint64_t OpStats::* counter) const {
   uint64_t sum = 0;
-  for (const auto& state : states_) sum += state->stats.not_opened;
+  for (const auto& state : states_) sum += state->stats.*counter;
   return sum;
 }
 
-uint64_t Session::exhausted() const {
-  uint64_t sum = 0;
-  for (const auto& state : states_) sum += state->stats.exhausted;
-  return sum;
-}
-
-Summary Session::Summarise() const {
+Summary Campaign::Summarise() const {
   Summary summary;
   summary.seed = options_.seed;
   summary.command = options_.Command();
   summary.seconds = static_cast<double>(sync::NowNs() - start_ns_) * 1e-9;
   summary.threads = options_.threads;
   std::vector<std::string> names;
+  names.reserve(kOpKinds);
   for (size_t i = 0; i < kOpKinds; ++i) names.emplace_back(OpName(i));
   std::vector<const WorkerStatistics*> workers;
+  workers.reserve(states_.size());
   for (const auto& state : states_) {
     workers.push_back(&state->stats.operations());
     summary.transactions += state->stats.transactions();
@@ -43,11 +39,12 @@ Summary Session::Summarise() const {
       oracles_.tlb.result(),
       oracles_.ageing.result(),
       {std::string(kBooksOracle), oracles_.books_checks, oracles_.sink.count(kBooksOracle)}};
-  if (options_.inject.MayExhaust()) {
-    // Without memory there may be nothing to access.
-    for (OracleResult& oracle : summary.oracles) {
-      if (oracle.name == kTlbOracle) oracle.expected = Expected::kNothing;
-    }
+  summary.not_run = not_run_;
+  summary.interrupted = !not_run_.empty() && interrupted();
+  for (OracleResult& oracle : summary.oracles) {
+    // Without memory there may be nothing to access; without time, nothing at all.
+    const bool starved = options_.inject.MayExhaust() && oracle.name == kTlbOracle;
+    if (starved || summary.interrupted) oracle.expected = Expected::kNothing;
   }
   summary.violations = oracles_.sink.violations();
   for (const auto& [from, command] : reproductions_) {

@@ -2,16 +2,19 @@
 //
 // One run of the harness: its workers, its oracles, and what all workloads add up to.
 //
-//   Session session(options);
-//   absl::Status status = session.RunGenerated(*FindWorkload("mixed"), budget);
-//   if (status.ok()) status = session.RunTrace(plan);
-//   Summary summary = session.Summarise();
+//   Campaign campaign(options, progress, {});
+//   absl::Status status = campaign.RunGenerated(*FindWorkload("mixed"), budget);
+//   if (status.ok()) status = campaign.RunTrace(plan);
+//   Summary summary = campaign.Summarise();
+//
+// After a violation, or once interrupted, what runs stops at the end of its round and what is still
+// asked for is only noted as not run.
 //
 // Thread safety: one thread. Failure: RESOURCE_EXHAUSTED and the like if the environment does not
 // allow to go on; violations are no failure of the call.
 
-#ifndef PADDOCK_STRESS_SESSION_H_
-#define PADDOCK_STRESS_SESSION_H_
+#ifndef PADDOCK_STRESS_CAMPAIGN_H_
+#define PADDOCK_STRESS_CAMPAIGN_H_
 
 #include <cstdint>
 #include <functional>
@@ -36,7 +39,8 @@
 
 namespace paddock {
 
-// When a generated workload ends: whichever of the two is given comes first.
+// When a generated workload ends: whichever of the two is given comes first, but not before each
+// stream has done a few steps.
 struct Budget {
   std::optional<absl::Duration> duration;
   std::optional<uint64_t> steps;
@@ -49,7 +53,7 @@ struct StreamDigest {
   uint64_t steps = 0;
 };
 
-class Session {
+class Campaign {
  public:
   struct Hooks {
     // Asked between rounds; true: stop. May be empty.
@@ -61,44 +65,49 @@ class Session {
     Watchdog::Options watchdog;
   };
 
-  Session(const StressOptions& options, ProgressLine& progress, Hooks hooks);
-  ~Session();
+  Campaign(const StressOptions& options, ProgressLine& progress, Hooks hooks);
+  ~Campaign();
 
   absl::Status RunGenerated(const WorkloadInfo& info, const Budget& budget);
   // Runs the round of `token`, and those before it in the same world.
   absl::Status RunReplay(const ReplayToken& token);
   absl::Status RunTrace(const TracePlan& plan);
 
-  // Violated or interrupted: no need to go on.
-  bool finished() const;
   Oracles& oracles() { return oracles_; }
   const std::vector<StreamDigest>& digests() const { return digests_; }
   const WorldTotals& totals() const { return totals_; }
-  uint64_t not_opened() const;
-  uint64_t exhausted() const;
+  uint64_t not_opened() const { return SumOf(&OpStats::not_opened); }
+  uint64_t exhausted() const { return SumOf(&OpStats::exhausted); }
   Summary Summarise() const;
 
  private:
+  // What a workload has still to do.
   struct Rounds {
-    uint64_t first = 0;
-    uint64_t end = ~uint64_t{0};
+    uint64_t next = 0;
+    uint64_t last = ~uint64_t{0};
     uint64_t end_ns = sync::kNoDeadline;
-    uint64_t steps = ~uint64_t{0};  // of each stream, in all
-    uint64_t slice_ns = 0;          // 0: no limit but the steps
+    uint64_t steps = ~uint64_t{0};  // of each stream
+    bool done = false;
+    uint64_t slice_ns = 0;  // of a round; 0: no limit but the steps
     uint64_t rounds_per_world = kRoundsPerWorld;
   };
 
+  bool interrupted() const { return hooks_.interrupted && hooks_.interrupted(); }
+  // No need to go on.
+  bool finished() const { return oracles_.sink.count() != 0 || interrupted(); }
+
   World::Options WorldOptions(std::string_view workload, uint32_t fixed, uint32_t churned,
                               uint64_t memory_bytes) const;
-  absl::Status RunWorkload(const WorkloadInfo& info, const Rounds& rounds);
-  absl::Status RunRounds(const World::Options& world_options, std::string_view workload, Job& job,
-                         const Rounds& rounds);
-  // One world. Advances `round` and uses up `steps_left`; returns whether there is more to do.
-  absl::StatusOr<bool> RunWorld(World& world, std::string_view workload, Job& job,
-                                const Rounds& rounds, uint64_t& round, uint64_t& steps_left);
-  void NoteViolations(std::string_view workload, uint64_t round);
+  absl::Status RunWorkload(const WorkloadInfo& info, Rounds rounds);
+  // Uses up `rounds`, unless the campaign is finished before.
+  absl::Status RunRounds(World::Options options, const std::string& workload, Job& job,
+                         Rounds& rounds);
+  // The rounds of one world, at least one.
+  absl::Status RunWorld(World& world, const std::string& workload, Job& job, Rounds& rounds);
+  void NoteViolations(const std::string& workload, uint64_t round);
   void ShowProgress();
   uint64_t OperationsDone() const;
+  uint64_t SumOf(uint64_t OpStats::* counter) const;
 
   const StressOptions& options_;
   const Hooks hooks_;
@@ -111,6 +120,7 @@ class Session {
   std::vector<StreamDigest> digests_;
   std::vector<WorkloadSummary> workloads_;
   std::vector<TraceSummary> traces_;
+  std::vector<std::string> not_run_;
   // How to run again what violated; by number of the violation from which on it holds.
   std::vector<std::pair<uint64_t, std::string>> reproductions_;
   const uint64_t start_ns_;
@@ -119,4 +129,4 @@ class Session {
 
 }  // namespace paddock
 
-#endif  // PADDOCK_STRESS_SESSION_H_
+#endif  // PADDOCK_STRESS_CAMPAIGN_H_
