@@ -57,6 +57,7 @@ class MemoryWindow {
   // Precondition: `range` holds user addresses only. `memory` and `pin` outlive the window.
   MemoryWindow(UserMemory& memory, const CpuPin& pin, VirtRange range, UserView view)
       : user_(&memory), pin_(&pin), va_(range.start), left_(range.size()), view_(std::move(view)) {}
+
   uint64_t left() const { return left_; }
   uint64_t address() const {
     return user_ != nullptr ? va_.value() : reinterpret_cast<uintptr_t>(host_);

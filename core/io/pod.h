@@ -17,8 +17,7 @@
 // happened to be in this process's memory, and MemorySanitizer reports it. The language knows of a
 // type without floating-point members whether it has padding: it has none if objects of equal value
 // have equal bytes (std::has_unique_object_representations). With such members that never holds,
-// since 0.0 equals -0.0; who enables a type with some must look, and say so with
-// kPodWithoutPadding.
+// since 0.0 equals -0.0; who enables such a type must look, and say so with kPodWithoutPadding.
 //
 // Cost: none; everything is known to the compiler.
 

@@ -15,8 +15,8 @@
 //
 // A type becomes one by deriving from VmIoOperations<itself> and providing
 //
-//   absl::Status Read(uint64_t offset, VmWriter<Fallible>& writer) const;   // writer.avail()
-//   absl::Status Write(uint64_t offset, VmReader<Fallible>& reader) const;  // reader.remain()
+//   absl::Status Read(uint64_t offset, VmWriter<Fallible>& writer) const;    // avail() bytes
+//   absl::Status Write(uint64_t offset, VmReader<Fallible>& reader) const;   // remain() bytes
 //
 // and for VmIoOnce, ReadOnce and WriteOnce. Static, not virtual: most operations are templates over
 // the value's type, which virtual functions cannot be, and a call of Read costs about what a small
@@ -95,7 +95,7 @@ class VmIoOperations {
   // of two. OUT_OF_RANGE: a value would reach beyond the last offset.
   template <std::input_iterator Iterator, std::sentinel_for<Iterator> End>
     requires Pod<std::iter_value_t<Iterator>>
-  WrittenValues WriteVals(uint64_t offset, Iterator value, End end, uint64_t align) const {
+  WrittenValues WriteVals(uint64_t offset, Iterator value, const End& end, uint64_t align) const {
     WrittenValues written;
     if (align > 1 && !std::has_single_bit(align)) {
       written.status =

@@ -41,6 +41,7 @@ class MemoryIoTest : public MachineTest {
     {
       SCOPED_TRACE("frames");
       std::vector<UFrame> scattered;
+      scattered.reserve(kPages);
       for (uint64_t i = 0; i < kPages; ++i) scattered.push_back(NewFrame());
       std::swap(scattered.front(), scattered.back());
       test(FramesIo(scattered));

@@ -287,14 +287,13 @@ TEST_F(UserMemoryTest, ViewsAreRegisteredForTheLifeOfTheReaderOrWriter) {
   space->SetViewRegistry(&registry);
   space->Activate(pin());
   {
-    std::optional<VmReader<Fallible>> reader(Must(space->Reader(pin(), VirtAddr(0x1000), 100)));
+    VmReader<Fallible> reader = Must(space->Reader(pin(), VirtAddr(0x1000), 100));
     std::optional<VmWriter<Fallible>> writer(Must(space->Writer(pin(), VirtAddr(0x2000), 200)));
     ASSERT_EQ(registry.views.size(), 2u);
     EXPECT_EQ(registry.views[0].range, (VirtRange{VirtAddr(0x1000), VirtAddr(0x1064)}));
     EXPECT_EQ(registry.views[0].kind, ViewKind::kReader);
     EXPECT_EQ(registry.views[1].kind, ViewKind::kWriter);
-    VmReader<Fallible> moved = *std::move(reader);
-    reader.reset();
+    VmReader<Fallible> moved = std::move(reader);
     EXPECT_TRUE(registry.views[0].open);
     writer.reset();
     EXPECT_FALSE(registry.views[1].open);
