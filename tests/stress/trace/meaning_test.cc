@@ -25,7 +25,9 @@ TraceMeaning Interpret(TraceCall call, std::array<uint64_t, 5> args, uint64_t re
   exit.phase = TracePhase::kExit;
   exit.args = {result};
   TraceMeaning meaning = InterpretTraceCall(enter, exit, kUserEnd, heap);
-  if (meaning.operation) EXPECT_EQ(TraceCallOf(meaning.operation->kind), call);
+  if (meaning.operation) {
+    EXPECT_EQ(TraceCallOf(meaning.operation->kind), call);
+  }
   return meaning;
 }
 
