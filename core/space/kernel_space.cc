@@ -119,7 +119,8 @@ absl::Status KernelSpace::Unmap(const CpuPin& pin, VirtRange area) {
     absl::StatusOr<CursorMut> cursor = table_->OpenCursorMut(pin, area, {.intent = Intent::kNoMap});
     if (!cursor.ok()) return cursor.status();
     // All of it: a cursor of the area's owner may have unmapped something before, and a CPU may not
-    // have acknowledged that flush yet.
+    // have acknowledged that flush yet. First, so that what is unmapped now merges into one range;
+    // it is dispatched much later.
     cursor->flusher().Issue(area);
     flush = UnmapAll(*cursor);
   }

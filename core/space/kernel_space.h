@@ -87,12 +87,12 @@ class KernelSpace {
   // Exact while nobody creates or destroys an area.
   KernelSpaceStats stats() const;
 
-  // The invariants of the store of areas, at any time: every area is aligned, ordered,
-  // inside the window, and disjoint from the others; areas, quarantine and free addresses make up
-  // the window; whatever is mapped in the window lies inside an area; tables are live nodes of
-  // their level, tracked frames are in use; the linear map is one. INTERNAL: what is broken. Cost:
-  // looks at every area and at every entry of the kernel's tables, holding the lock of the store.
-  // In builds with PADDOCK_CHECKED it follows every creation, split and destruction of an area.
+  // The invariants of the store of areas, at any time: every area is aligned, ordered, inside the
+  // window, and disjoint from the others; areas, quarantine and free addresses make up the window;
+  // whatever is mapped in the window lies inside an area; tables are live nodes of their level,
+  // tracked frames are in use; the linear map is one. INTERNAL: what is broken. Cost: looks at
+  // every area and at every entry of the kernel's tables, holding the lock of the store. In builds
+  // with PADDOCK_CHECKED it follows every creation, split and destruction of an area.
   absl::Status CheckInvariants(const CpuPin& pin);
 
  private:
