@@ -15,7 +15,16 @@
 // Cost: one predictable branch; PADDOCK_DCHECK costs nothing in release builds, where its
 // condition and its message are compiled but never evaluated.
 
-namespace paddock::internal {
+namespace paddock {
+
+// Whether this build checks the postconditions of operations (core/spec) wherever they run.
+#if defined(PADDOCK_CHECKED) && PADDOCK_CHECKED
+inline constexpr bool kContractsChecked = true;
+#else
+inline constexpr bool kContractsChecked = false;
+#endif
+
+namespace internal {
 
 // Told first, if anything linked in defines it: the model backend does, and does not return.
 [[gnu::weak]] void OnCheckFailure(const char* file, int line, const char* condition,
@@ -42,7 +51,8 @@ template <class Message>
   }
 }
 
-}  // namespace paddock::internal
+}  // namespace internal
+}  // namespace paddock
 
 #define PADDOCK_CHECK(condition, message)                                          \
   do {                                                                             \

@@ -18,6 +18,11 @@ absl::Status WrongFlag(const std::string& flag, const std::string& value, const 
 
 absl::Status ReadFlags(const std::vector<std::string>& names,
                        const std::vector<std::string>& args) {
+  std::string error;
+  for (const std::string& name : names) {
+    absl::CommandLineFlag* const flag = absl::FindCommandLineFlag(name);
+    flag->ParseFrom(flag->DefaultValue(), &error);
+  }
   for (size_t i = 0; i < args.size(); ++i) {
     const std::string& arg = args[i];
     if (!absl::StartsWith(arg, "--")) {
@@ -39,7 +44,7 @@ absl::Status ReadFlags(const std::vector<std::string>& names,
     if (value.empty()) {
       return absl::InvalidArgumentError(absl::StrCat("--", name, " needs a value"));
     }
-    if (std::string error; !absl::FindCommandLineFlag(name)->ParseFrom(value, &error)) {
+    if (!absl::FindCommandLineFlag(name)->ParseFrom(value, &error)) {
       return WrongFlag(name, value, error);
     }
   }

@@ -19,8 +19,8 @@
 
 namespace paddock {
 
-// Reads "--name=value" and "--name value". `names` are those of defined flags, in the order in
-// which to list them.
+// Gives the flags their defaults, then reads "--name=value" and "--name value". `names` are those
+// of defined flags, in the order in which to list them.
 absl::Status ReadFlags(const std::vector<std::string>& names, const std::vector<std::string>& args);
 
 // "--flag=value: rule", as INVALID_ARGUMENT.

@@ -2,9 +2,7 @@
 
 #include "paddock/stress/flags.h"
 
-#include "absl/flags/commandlineflag.h"
 #include "absl/flags/flag.h"
-#include "absl/flags/reflection.h"
 #include "paddock/stress/flag_reader.h"
 
 ABSL_FLAG(std::string, threads, "", "worker threads, each on a simulated CPU (default: all CPUs)");
@@ -49,8 +47,6 @@ const std::vector<std::string>& Names() {
 }  // namespace
 
 absl::Status ReadArguments(const std::vector<std::string>& args) {
-  std::string error;
-  for (const std::string& name : Names()) absl::FindCommandLineFlag(name)->ParseFrom("", &error);
   return ReadFlags(Names(), args);
 }
 

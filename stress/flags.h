@@ -34,7 +34,7 @@ ABSL_DECLARE_FLAG(std::string, replay);
 
 namespace paddock {
 
-// Clears all flags, then reads "--name=value" and "--name value" into them.
+// As ReadFlags, for the flags above.
 absl::Status ReadArguments(const std::vector<std::string>& args);
 
 // A line for each flag: its name and what it means, unit and default included.

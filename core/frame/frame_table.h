@@ -3,10 +3,9 @@
 // The frames of a machine: who owns them, what they are used as, where free ones come from.
 //
 //   absl::StatusOr<std::unique_ptr<FrameTable>> frames = FrameTable::Create(*memory, cpus);
-//   absl::StatusOr<UFrame> frame = (*frames)->Allocate(Untyped{}, Zeroing::kZero);      // frame.h,
-//   untyped.h absl::StatusOr<USegment> huge =
-//       (*frames)->AllocateSegment(512, 512, Untyped{}, Zeroing::kLeave);               //
-//       segment.h
+//   absl::StatusOr<UFrame> frame = (*frames)->Allocate(Untyped{}, Zeroing::kZero);  // untyped.h
+//   absl::StatusOr<USegment> huge =
+//       (*frames)->AllocateSegment(512, 512, Untyped{}, Zeroing::kLeave);
 //   absl::StatusOr<UFrame> second = frame->Clone();       // two owners; the last one frees it
 //
 // A frame is unused, shared by 1 to `max_references` owners, or has one unique owner; for moments

@@ -19,12 +19,6 @@
 
 namespace paddock {
 
-#if defined(PADDOCK_CHECKED) && PADDOCK_CHECKED
-inline constexpr bool kContractsChecked = true;
-#else
-inline constexpr bool kContractsChecked = false;
-#endif
-
 // Lives for the length of one operation on `cursor`, which provides `View()`, the meaning of its
 // locked range.
 template <typename CursorType>

@@ -16,7 +16,7 @@ namespace paddock {
 
 using UserFormat = x86_64::Format4;
 
-using UserPtConfig = FramesConfig<UserFormat, 0, 255, TableRole::kSpace>;
+using UserPtConfig = FramesConfig<UserFormat, 0, 255>;
 // The last 4 TiB, shared by all spaces: the tables right below the root are created with the
 // machine and never freed. Cursors leave out the last 512 GiB, where a kernel has its own image.
 using KernelPtConfig = KernelConfig<UserFormat, 504, 511, /*LockedEnd=*/uint64_t{511} << 39>;

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "paddock/concurrency/check.h"
-#include "paddock/core/page_table/cursor_contracts.h"
 #include "paddock/core/space/map_range.h"
 
 namespace paddock {

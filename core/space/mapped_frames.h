@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a user or kernel table maps: a run of frames that it owns a reference to, and how they may
+// What a space's table maps: a run of frames that it owns a reference to, and how they may
 // be used. A huge page owns one reference on each of its base frames, so splitting a mapping never
 // touches a count.
 
@@ -41,23 +41,16 @@ constexpr int LevelOfPages(uint64_t pages) {
   return 0;
 }
 
-// Whose addresses a table translates.
-enum class TableRole : uint8_t {
-  kSpace,   // those of one space
-  kShared,  // those that every space sees; its top tables stay where they are for good
-};
-
-// The configuration of a table that maps frames in the root entries `First` to `Last`.
-template <PagingFormat Fmt, uint64_t First, uint64_t Last, TableRole Role>
+// The configuration of one space's table, which maps frames in the root entries `First` to `Last`.
+template <PagingFormat Fmt, uint64_t First, uint64_t Last>
 class FramesConfig {
  public:
   using Format = Fmt;
   using Item = MappedFrames;
   static constexpr uint64_t kTopLevelFirst = First;
   static constexpr uint64_t kTopLevelLast = Last;
-  static constexpr bool kTopLevelRemovable = Role == TableRole::kSpace;
-  static constexpr TlbScope kTlbScope =
-      Role == TableRole::kSpace ? TlbScope::kSpace : TlbScope::kMachine;
+  static constexpr bool kTopLevelRemovable = true;
+  static constexpr TlbScope kTlbScope = TlbScope::kSpace;
 
   explicit FramesConfig(FrameTable& frames) : frames_(&frames) {}
 

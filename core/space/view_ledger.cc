@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "paddock/concurrency/check.h"
-#include "paddock/core/page_table/cursor_contracts.h"
 #include "paddock/core/spec/abstract_table.h"
 
 namespace paddock {

@@ -12,6 +12,7 @@
 #include "paddock/concurrency/model/crash.h"
 #include "paddock/stress/explore/options.h"
 #include "paddock/stress/explore/results.h"
+#include "paddock/stress/flag_reader.h"
 #include "paddock/stress/report/atomic_file.h"
 
 namespace paddock::explore {

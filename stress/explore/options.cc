@@ -1,52 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "paddock/stress/explore/options.h"
 
-#include <string_view>
-
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/flag.h"
+#include "absl/flags/reflection.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "paddock/stress/explore/scenarios.h"
+#include "paddock/stress/flag_reader.h"
+
+ABSL_FLAG(std::string, scenario, "",
+          "names or first parts of names, separated by commas (default: all)");
+ABSL_FLAG(std::string, strategy, "",
+          "dfs: every schedule up to a bound; pct: random priorities; random (default: dfs)");
+ABSL_FLAG(std::string, bound, "", "dfs: deviations, or none (default: each scenario's own)");
+ABSL_FLAG(std::string, depth, "", "pct: orderings that a bug needs (default: 3)");
+ABSL_FLAG(std::string, seed, "", "pct, random: the seed (default: 1)");
+ABSL_FLAG(std::string, executions, "", "of each scenario, at most (default: no limit)");
+ABSL_FLAG(std::string, budget, "",
+          "time for all scenarios together: 500ms, 60s, 1h30m (default: 60s)");
+ABSL_FLAG(std::string, replay, "", "token of a violation: runs that one execution again");
+ABSL_FLAG(std::string, progress, "", "progress line: auto, bar, plain or none (default: auto)");
+ABSL_FLAG(std::string, json, "", "file for the results as JSON");
+ABSL_FLAG(std::string, junit, "", "file for the results as JUnit XML");
 
 namespace paddock::explore {
 namespace {
 
-struct Flag {
-  std::string_view name;
-  std::string_view meaning;
-  absl::Status (*set)(std::string_view value, Options& options);
-};
+absl::Status Wrong(const std::string& rule) { return absl::InvalidArgumentError(rule); }
 
-absl::Status Wrong(std::string_view rule) {
-  return absl::InvalidArgumentError(absl::string_view(rule.data(), rule.size()));
-}
-
-absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
-
-const model::Scenario* FindScenario(std::string_view name) {
+const model::Scenario* FindScenario(const std::string& name) {
   for (const model::Scenario& scenario : AllScenarios()) {
     if (scenario.name == name) return &scenario;
   }
   return nullptr;
 }
 
-absl::Status NoScenario(std::string_view name) {
-  std::string text = absl::StrCat("no scenario '", ToAbsl(name), "'; there are");
+absl::Status NoScenario(const std::string& name) {
+  std::string text = absl::StrCat("no scenario '", name, "'; there are");
   for (const model::Scenario& scenario : AllScenarios()) absl::StrAppend(&text, " ", scenario.name);
   return absl::InvalidArgumentError(text);
 }
 
 // Whole names, or the first part of several: "rcu" means rcu_retire, rcu_nested, ...
-absl::Status SetScenarios(std::string_view value, Options& options) {
-  for (const absl::string_view part : absl::StrSplit(ToAbsl(value), ',')) {
-    const std::string_view name(part.data(), part.size());
+absl::Status SetScenarios(const std::string& value, Options& options) {
+  for (const std::string& name : std::vector<std::string>(absl::StrSplit(value, ','))) {
     const size_t before = options.scenarios.size();
     if (const model::Scenario* const exact = FindScenario(name)) {
       options.scenarios.push_back(exact);
       continue;
     }
     for (const model::Scenario& scenario : AllScenarios()) {
-      if (scenario.name.starts_with(std::string(name) + "_")) {
+      if (scenario.name.starts_with(name + "_")) {
         options.scenarios.push_back(&scenario);
       }
     }
@@ -55,7 +61,7 @@ absl::Status SetScenarios(std::string_view value, Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status SetStrategy(std::string_view value, Options& options) {
+absl::Status SetStrategy(const std::string& value, Options& options) {
   if (value == "dfs") {
     options.method = model::Search::Method::kDepthFirst;
   } else if (value == "pct") {
@@ -68,11 +74,11 @@ absl::Status SetStrategy(std::string_view value, Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status SetBound(std::string_view value, Options& options) {
+absl::Status SetBound(const std::string& value, Options& options) {
   uint32_t bound = 0;
   if (value == "none") {
     options.bound = model::DepthFirst::kUnbounded;
-  } else if (absl::SimpleAtoi(ToAbsl(value), &bound) && bound <= 100) {
+  } else if (absl::SimpleAtoi(value, &bound) && bound <= 100) {
     options.bound = bound;
   } else {
     return Wrong("a bound is a number of deviations up to 100, or none");
@@ -80,35 +86,33 @@ absl::Status SetBound(std::string_view value, Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status SetDepth(std::string_view value, Options& options) {
-  if (absl::SimpleAtoi(ToAbsl(value), &options.depth) && options.depth >= 1)
-    return absl::OkStatus();
+absl::Status SetDepth(const std::string& value, Options& options) {
+  if (absl::SimpleAtoi(value, &options.depth) && options.depth >= 1) return absl::OkStatus();
   return Wrong("a depth is a number above 0");
 }
 
-absl::Status SetSeed(std::string_view value, Options& options) {
-  if (absl::SimpleAtoi(ToAbsl(value), &options.seed)) return absl::OkStatus();
+absl::Status SetSeed(const std::string& value, Options& options) {
+  if (absl::SimpleAtoi(value, &options.seed)) return absl::OkStatus();
   return Wrong("a seed is a number");
 }
 
-absl::Status SetExecutions(std::string_view value, Options& options) {
-  if (absl::SimpleAtoi(ToAbsl(value), &options.executions) && options.executions != 0) {
+absl::Status SetExecutions(const std::string& value, Options& options) {
+  if (absl::SimpleAtoi(value, &options.executions) && options.executions != 0) {
     return absl::OkStatus();
   }
   return Wrong("executions are a number above 0");
 }
 
-absl::Status SetBudget(std::string_view value, Options& options) {
-  if (absl::ParseDuration(ToAbsl(value), &options.budget) &&
-      options.budget > absl::ZeroDuration()) {
+absl::Status SetBudget(const std::string& value, Options& options) {
+  if (absl::ParseDuration(value, &options.budget) && options.budget > absl::ZeroDuration()) {
     return absl::OkStatus();
   }
   return Wrong("a budget is a time like 500ms, 60s or 1h30m");
 }
 
-absl::Status SetReplay(std::string_view value, Options& options) {
+absl::Status SetReplay(const std::string& value, Options& options) {
   const size_t colon = value.find(':');
-  if (colon == std::string_view::npos) return Wrong("a token is SCENARIO:SCHEDULE");
+  if (colon == std::string::npos) return Wrong("a token is SCENARIO:SCHEDULE");
   const model::Scenario* const scenario = FindScenario(value.substr(0, colon));
   if (scenario == nullptr) return NoScenario(value.substr(0, colon));
   options.replay = model::DecodeSchedule(value.substr(colon + 1));
@@ -117,60 +121,50 @@ absl::Status SetReplay(std::string_view value, Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status SetProgress(std::string_view value, Options& options) {
+absl::Status SetProgress(const std::string& value, Options& options) {
   const std::optional<ProgressMode> mode = ParseProgressMode(value);
   if (!mode) return Wrong("progress is auto, bar, plain or none");
   options.progress = *mode;
   return absl::OkStatus();
 }
 
-absl::Status SetJson(std::string_view value, Options& options) {
+absl::Status SetJson(const std::string& value, Options& options) {
   options.json = value;
   return absl::OkStatus();
 }
-absl::Status SetJunit(std::string_view value, Options& options) {
+absl::Status SetJunit(const std::string& value, Options& options) {
   options.junit = value;
   return absl::OkStatus();
 }
 
-constexpr Flag kFlags[] = {
-    {"scenario", "names or first parts of names, separated by commas (default: all)",
-     &SetScenarios},
-    {"strategy", "dfs: every schedule up to a bound; pct: random priorities; random (default: dfs)",
-     &SetStrategy},
-    {"bound", "dfs: deviations, or none (default: each scenario's own)", &SetBound},
-    {"depth", "pct: orderings that a bug needs (default: 3)", &SetDepth},
-    {"seed", "pct, random: the seed (default: 1)", &SetSeed},
-    {"executions", "of each scenario, at most (default: no limit)", &SetExecutions},
-    {"budget", "time for all scenarios together: 500ms, 60s, 1h30m (default: 60s)", &SetBudget},
-    {"replay", "token of a violation: runs that one execution again", &SetReplay},
-    {"progress", "progress line: auto, bar, plain or none (default: auto)", &SetProgress},
-    {"json", "file for the results as JSON", &SetJson},
-    {"junit", "file for the results as JUnit XML", &SetJunit},
+// In the order of the help text.
+constexpr struct {
+  const char* name;
+  absl::Status (*set)(const std::string& value, Options& options);
+} kFlags[] = {
+    {"scenario", &SetScenarios}, {"strategy", &SetStrategy}, {"bound", &SetBound},
+    {"depth", &SetDepth},        {"seed", &SetSeed},         {"executions", &SetExecutions},
+    {"budget", &SetBudget},      {"replay", &SetReplay},     {"progress", &SetProgress},
+    {"json", &SetJson},          {"junit", &SetJunit},
 };
 
-absl::Status Apply(std::string_view arg, Options& options) {
-  const size_t equals = arg.find('=');
-  for (const Flag& flag : kFlags) {
-    if (!arg.starts_with("--") || arg.substr(2, equals - 2) != flag.name) continue;
-    if (equals == std::string_view::npos || equals + 1 == arg.size()) {
-      return absl::InvalidArgumentError(absl::StrCat(ToAbsl(arg), " needs a value"));
-    }
-    const absl::Status status = flag.set(arg.substr(equals + 1), options);
-    if (status.ok()) return status;
-    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(arg), ": ", status.message()));
-  }
-  std::string text = absl::StrCat("no flag '", ToAbsl(arg), "'; there are");
-  for (const Flag& flag : kFlags) absl::StrAppend(&text, " --", ToAbsl(flag.name), "=");
-  return absl::InvalidArgumentError(text);
+std::vector<std::string> FlagNames() {
+  std::vector<std::string> names;
+  for (const auto& flag : kFlags) names.push_back(flag.name);
+  return names;
 }
 
 }  // namespace
 
 absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& args) {
+  if (absl::Status status = ReadFlags(FlagNames(), args); !status.ok()) return status;
   Options options;
-  for (const std::string& arg : args) {
-    if (absl::Status status = Apply(arg, options); !status.ok()) return status;
+  for (const auto& flag : kFlags) {
+    const std::string value = absl::FindCommandLineFlag(flag.name)->CurrentValue();
+    if (value.empty()) continue;
+    if (const absl::Status status = flag.set(value, options); !status.ok()) {
+      return WrongFlag(flag.name, value, std::string(status.message()));
+    }
   }
   if (options.scenarios.empty()) {
     for (const model::Scenario& scenario : AllScenarios()) options.scenarios.push_back(&scenario);
@@ -178,20 +172,8 @@ absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& args) {
   return options;
 }
 
-bool WantsHelp(const std::vector<std::string>& args) {
-  for (const std::string& arg : args) {
-    if (arg == "--help" || arg == "-h") return true;
-  }
-  return false;
-}
-
 std::string Help() {
-  std::string text = "usage: ./paddock explore [--flag=value]...\n\n";
-  for (const Flag& flag : kFlags) {
-    absl::StrAppend(&text, "  --", ToAbsl(flag.name),
-                    std::string(flag.name.size() < 12 ? 12 - flag.name.size() : 1, ' '),
-                    ToAbsl(flag.meaning), "\n");
-  }
+  std::string text = "usage: ./paddock explore [flags]\n\n" + DescribeFlags(FlagNames());
   absl::StrAppend(&text, "\nScenarios:\n");
   for (const model::Scenario& scenario : AllScenarios()) {
     absl::StrAppend(&text, "  ", scenario.name,

@@ -34,7 +34,6 @@ struct Options {
 };
 
 absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& args);
-bool WantsHelp(const std::vector<std::string>& args);
 std::string Help();
 
 }  // namespace paddock::explore

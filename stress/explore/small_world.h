@@ -94,8 +94,8 @@ class SmallWorld {
 };
 
 // Two levels of two entries: four pages. And three levels: eight pages, and tables below tables.
-using TinyConfig = FramesConfig<tiny::Format2x2, 0, 1, TableRole::kSpace>;
-using DeepConfig = FramesConfig<tiny::Format<3, 1>, 0, 1, TableRole::kSpace>;
+using TinyConfig = FramesConfig<tiny::Format2x2, 0, 1>;
+using DeepConfig = FramesConfig<tiny::Format<3, 1>, 0, 1>;
 
 // `count` pages from page number `first` on.
 constexpr VirtRange Pages(uint64_t first, uint64_t count) {

@@ -28,7 +28,7 @@ namespace {
 constexpr uint64_t kMiB2 = uint64_t{2} << 20;
 constexpr PageFlags kAccessedDirty = PageFlags::kAccessed | PageFlags::kDirty;
 
-using Config = FramesConfig<Watched<x86_64::Format4>, 0, 255, TableRole::kSpace>;
+using Config = FramesConfig<Watched<x86_64::Format4>, 0, 255>;
 
 class HardwareBits : public TableTest<Config> {
  protected:

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "paddock/core/page_table/cursor_contracts.h"
+#include "paddock/concurrency/check.h"
 #include "paddock/tests/support/kernel_fixture.h"
 #include "paddock/tests/support/soft_mmu.h"
 

@@ -17,7 +17,7 @@
 namespace paddock {
 namespace {
 
-using Config = FramesConfig<x86_64::Format4, 0, 255, TableRole::kSpace>;
+using Config = FramesConfig<x86_64::Format4, 0, 255>;
 
 class MappingBooks : public TableTest<Config> {
  protected:

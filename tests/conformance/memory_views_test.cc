@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "gtest/gtest.h"
+#include "paddock/concurrency/check.h"
 #include "paddock/core/space/user_io.h"
 #include "paddock/core/space/vm_space.h"
 #include "paddock/tests/support/machine_fixture.h"

@@ -58,7 +58,7 @@ TEST(ExploreOptions, WrongValuesAreRefusedWithTheRule) {
   EXPECT_THAT(ErrorOf("--replay=spin_lock:3x"), HasSubstr("no schedule"));
   EXPECT_THAT(ErrorOf("--progress=loud"), HasSubstr("auto, bar, plain or none"));
   EXPECT_THAT(ErrorOf("--json"), HasSubstr("needs a value"));
-  EXPECT_THAT(ErrorOf("--frobnicate=1"), HasSubstr("no flag '--frobnicate=1'; there are"));
+  EXPECT_THAT(ErrorOf("--frobnicate=1"), HasSubstr("no flag --frobnicate; there are --scenario"));
 }
 
 Row FailedRow() {

@@ -5,18 +5,9 @@
 set -uo pipefail
 
 readonly BINARY=$1
-failures=0
 
-# expect STATUS TEXT FLAGS...: the exit status, and a text that the output must hold.
-expect() {
-  local wanted=$1 text=$2 output status=0
-  shift 2
-  output=$("$BINARY" "$@" 2>&1) || status=$?
-  if ((status != wanted)) || [[ $output != *"$text"* ]]; then
-    echo "$*: wanted status $wanted and '$text', got status $status and: $output"
-    failures=$((failures + 1))
-  fi
-}
+# shellcheck source=tests/stress/expect.sh
+source tests/stress/expect.sh
 
 expect 0 "usage: ./paddock bench" --help
 expect 0 "--repetitions" -h

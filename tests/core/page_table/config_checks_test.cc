@@ -23,7 +23,7 @@ namespace {
 
 // Two levels of four entries.
 using F = tiny::Format<2, 2>;
-using Good = FramesConfig<F, 0, 3, TableRole::kSpace>;
+using Good = FramesConfig<F, 0, 3>;
 using GoodBare = BareConfig<F, 0, 3>;
 
 class ConfigChecksTest : public testing::Test {

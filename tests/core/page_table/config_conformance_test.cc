@@ -15,7 +15,7 @@ namespace paddock {
 namespace {
 
 template <typename F>
-using Owning = FramesConfig<F, 0, kLastLowerEntry<F>, TableRole::kSpace>;
+using Owning = FramesConfig<F, 0, kLastLowerEntry<F>>;
 
 using TinySamples =
     testing::Types<FrameSamples<Owning<tiny::Format<3, 2>>>,

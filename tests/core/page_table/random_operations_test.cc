@@ -19,7 +19,7 @@ namespace paddock {
 namespace {
 
 template <typename F>
-using Owning = FramesConfig<F, 0, kLastLowerEntry<F>, TableRole::kSpace>;
+using Owning = FramesConfig<F, 0, kLastLowerEntry<F>>;
 
 template <typename C>
 class RandomOperations : public TableTest<C> {

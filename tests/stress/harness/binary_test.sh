@@ -7,18 +7,9 @@ set -uo pipefail
 readonly BINARY=$1 SMALL_TRACE=$2
 readonly TMP=${TEST_TMPDIR:?}
 unset TEST_TOTAL_SHARDS TEST_SHARD_INDEX TEST_SHARD_STATUS_FILE TEST_UNDECLARED_OUTPUTS_DIR
-failures=0
 
-# expect STATUS TEXT FLAGS...: the exit status, and a text that the output must hold.
-expect() {
-  local wanted=$1 text=$2 output status=0
-  shift 2
-  output=$("$BINARY" "$@" 2>&1) || status=$?
-  if ((status != wanted)) || [[ $output != *"$text"* ]]; then
-    echo "$*: wanted status $wanted and '$text', got status $status and: $output"
-    failures=$((failures + 1))
-  fi
-}
+# shellcheck source=tests/stress/expect.sh
+source tests/stress/expect.sh
 
 expect 0 "usage: ./paddock stress" --help
 expect 2 "there are disjoint, overlap" --workload=foo
