@@ -45,6 +45,11 @@ absl::Status NoMemoryAt(uint64_t offset) {
   return absl::OutOfRangeError(absl::StrFormat("there is no memory at %#x", offset));
 }
 
+absl::Status CrossesPieces(uint64_t offset, uint64_t bytes) {
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%u bytes at %#x cross a page: not at a multiple of their size", bytes, offset));
+}
+
 absl::Status CheckInside(uint64_t offset, uint64_t bytes, uint64_t size) {
   if (offset <= size && bytes <= size - offset) return absl::OkStatus();
   return absl::OutOfRangeError(

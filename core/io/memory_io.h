@@ -44,30 +44,40 @@ IoResult WritePieces(uint64_t offset, VmReader<Fallible>& reader, PieceAt piece_
 absl::Status CheckInside(uint64_t offset, uint64_t bytes, uint64_t size);
 
 absl::Status NoMemoryAt(uint64_t offset);
+// INVALID_ARGUMENT: `bytes` from `offset` on are there, but cross the end of a page.
+absl::Status CrossesPieces(uint64_t offset, uint64_t bytes);
 
-// VmIoOnce for a type with a member `PieceAt(offset)`. A value lies in one piece.
+// VmIoOnce for a type with a member `PieceAt(offset)`. A piece ends with a page, so a value that is
+// aligned lies in one.
 template <typename Self>
 class PiecewiseOnce {
  public:
   template <PodOnce T>
   absl::StatusOr<T> ReadOnce(uint64_t offset) const {
     const std::span<std::byte> piece = self().PieceAt(offset);
-    if (piece.size() < sizeof(T)) return NoMemoryAt(offset + piece.size());
+    if (piece.size() < sizeof(T)) return Refuse(offset, piece.size(), sizeof(T));
     return VmReader<Infallible>(piece).template ReadOnce<T>();
   }
   template <PodOnce T>
   absl::Status WriteOnce(uint64_t offset, const T& value) const {
     const std::span<std::byte> piece = self().PieceAt(offset);
-    if (piece.size() < sizeof(T)) return NoMemoryAt(offset + piece.size());
+    if (piece.size() < sizeof(T)) return Refuse(offset, piece.size(), sizeof(T));
     return VmWriter<Infallible>(piece).WriteOnce(value);
   }
 
  private:
+  absl::Status Refuse(uint64_t offset, uint64_t found, uint64_t wanted) const {
+    const uint64_t end = offset + found;
+    if (found == 0 || self().PieceAt(end).empty()) return NoMemoryAt(end);
+    return CrossesPieces(offset, wanted);
+  }
   const Self& self() const { return static_cast<const Self&>(*this); }
 };
 
 }  // namespace internal
 
+// Once-accesses are aligned by the address in this process: of a span that starts at an odd place,
+// offset 0 is not.
 class MemoryIo : public VmIoOperations<MemoryIo>, public internal::PiecewiseOnce<MemoryIo> {
  public:
   explicit MemoryIo(std::span<std::byte> bytes) : bytes_(bytes) {}

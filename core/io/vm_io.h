@@ -11,7 +11,9 @@
 // Nothing is short: a read or write is done completely or is an error. After an error the part
 // before the failing byte may have been done, and a reader or writer that was passed has advanced
 // by exactly that part. Offsets beyond the object, overflow included, are OUT_OF_RANGE, and then
-// nothing has been done; other errors are those of VmReader and VmWriter.
+// nothing has been done (UserIo: PERMISSION_DENIED, as for VmSpace::Reader); whether no bytes at
+// such an offset are an error is the object's own matter. Other errors are those of VmReader and
+// VmWriter.
 //
 // A type becomes one by deriving from VmIoOperations<itself> and providing
 //
@@ -138,7 +140,7 @@ concept VmIo = std::derived_from<Io, VmIoOperations<Io>> &&
                  { io.Write(offset, reader) } -> std::same_as<absl::Status>;
                };
 
-// One access that does not tear, to an offset that is a multiple of its size.
+// One access that does not tear, to a place that is a multiple of its size.
 template <typename Io>
 concept VmIoOnce = requires(const Io& io, uint64_t offset) {
   { io.template ReadOnce<uint32_t>(offset) } -> std::same_as<absl::StatusOr<uint32_t>>;

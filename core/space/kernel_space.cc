@@ -73,6 +73,7 @@ std::optional<VirtAddr> KernelSpace::LinearAddress(PhysAddr address) const {
 
 absl::StatusOr<VirtRange> KernelSpace::Reserve(const CpuPin& pin, uint64_t bytes,
                                                absl::Span<const RangeAlignment> alignments) {
+  if (!cpus_.Owns(pin)) return CpuRegistry::ForeignPinError(pin);
   UnmapAbandoned(pin);
   for (int flushes = 0;; ++flushes) {
     AddressQuarantine::Round round;
@@ -97,10 +98,13 @@ absl::StatusOr<VirtRange> KernelSpace::Reserve(const CpuPin& pin, uint64_t bytes
   }
 }
 
-void KernelSpace::CancelReservation(VirtRange area) {
-  SpinLockGuard guard(lock_);
-  areas_.erase(area.start);
-  addresses_.Free(area);
+void KernelSpace::CancelReservation(const CpuPin& pin, VirtRange area) {
+  {
+    SpinLockGuard guard(lock_);
+    areas_.erase(area.start);
+    addresses_.Free(area);
+  }
+  CheckAfterStep(pin);
 }
 
 void KernelSpace::Split(const CpuPin& pin, VirtRange area, VirtAddr middle) {
@@ -197,6 +201,7 @@ void KernelSpace::TakeDone() {
 }
 
 void KernelSpace::FlushDestroyedAreas(const CpuPin& pin) {
+  PADDOCK_CHECK(cpus_.Owns(pin), "areas are flushed with the pin of another machine");
   UnmapAbandoned(pin);
   AddressQuarantine::Round round;
   {

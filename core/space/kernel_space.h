@@ -81,7 +81,8 @@ class KernelSpace {
   // Flushes what was destroyed and waits until all CPUs that are not idle have acknowledged: the
   // addresses are free then, the frames wait for a grace period only. Serves this CPU's mailbox
   // meanwhile. Areas whose owners could not unmap them are unmapped first, unless this CPU holds a
-  // cursor that forbids to open one.
+  // cursor that forbids to open one. What other CPUs are unmapping or flushing meanwhile is theirs:
+  // it may be neither unmapped nor free when this returns.
   void FlushDestroyedAreas(const CpuPin& pin);
 
   // Exact while nobody creates or destroys an area.
@@ -90,7 +91,8 @@ class KernelSpace {
   // The invariants of the store of areas, at any time: every area is aligned, ordered, inside the
   // window, and disjoint from the others; areas, quarantine and free addresses make up the window;
   // whatever is mapped in the window lies inside an area; tables are live nodes of their level,
-  // tracked frames are in use; the linear map is one. INTERNAL: what is broken. Cost: looks at
+  // tracked frames are in use; the linear map is one. INTERNAL: what is broken.
+  // INVALID_ARGUMENT: the pin of another machine. Cost: looks at
   // every area and at every entry of the kernel's tables, holding the lock of the store. In builds
   // with PADDOCK_CHECKED it follows every creation, split and destruction of an area.
   absl::Status CheckInvariants(const CpuPin& pin);
@@ -114,7 +116,7 @@ class KernelSpace {
   absl::StatusOr<VirtRange> Reserve(const CpuPin& pin, uint64_t bytes,
                                     absl::Span<const RangeAlignment> alignments);
   // Undoes Reserve: nothing was ever mapped there.
-  void CancelReservation(VirtRange area);
+  void CancelReservation(const CpuPin& pin, VirtRange area);
   // Makes two areas of `area`.
   void Split(const CpuPin& pin, VirtRange area, VirtAddr middle);
   // Unmaps the area, which goes into quarantine. FAILED_PRECONDITION, RESOURCE_EXHAUSTED: as

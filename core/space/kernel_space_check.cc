@@ -39,6 +39,7 @@ bool IsShared(FrameTable& frames, PhysAddr frame, const MetaVtable& kind) {
 }  // namespace
 
 absl::Status KernelSpace::CheckInvariants(const CpuPin& pin) {
+  if (!cpus_.Owns(pin)) return CpuRegistry::ForeignPinError(pin);
   SpinLockGuard guard(lock_);
   if (absl::Status status = CheckStore(); !status.ok()) return status;
   RcuReadGuard section(env_.rcu(), pin);

@@ -79,7 +79,7 @@ absl::StatusOr<KVirtArea> KVirtArea::Create(KernelSpace& kernel, const CpuPin& p
       absl::StatusOr<KernelSpace::CursorMut> cursor =
           kernel.table().OpenCursorMut(pin, VirtRange{start, start.Plus(shape.mapped_size)});
       if (!cursor.ok()) {
-        kernel.CancelReservation(std::exchange(created.range_, VirtRange{}));
+        kernel.CancelReservation(pin, std::exchange(created.range_, VirtRange{}));
         return cursor.status();
       }
       status = prepare(*cursor);
@@ -95,7 +95,7 @@ absl::StatusOr<KVirtArea> KVirtArea::Create(KernelSpace& kernel, const CpuPin& p
     if (!status.ok()) {
       const VirtRange unused = std::exchange(created.range_, VirtRange{});
       if (flush.empty()) {
-        kernel.CancelReservation(unused);
+        kernel.CancelReservation(pin, unused);
       } else {
         kernel.Quarantine(pin, unused, std::move(flush));
       }
@@ -190,6 +190,7 @@ absl::StatusOr<KVirtArea> KVirtArea::Split(const CpuPin& pin, uint64_t offset) {
     return absl::OutOfRangeError(absl::StrFormat(
         "a split of %s at offset %#x leaves one side empty", RangeText(range_), offset));
   }
+  if (!kernel_->cpus_.Owns(pin)) return CpuRegistry::ForeignPinError(pin);
   const VirtAddr middle = range_.start.Plus(offset);
   if (absl::Status status = SplitLeaf(pin, middle); !status.ok()) return status;
   kernel_->Split(pin, range_, middle);

@@ -55,8 +55,8 @@ class [[nodiscard]] KVirtArea {
   // that fit; no frames: nothing is mapped. On success `frames` is consumed, on error untouched.
   // INVALID_ARGUMENT: a size or the offset is not a multiple of 4 KiB, the area is empty, the
   // frames do not fit into it or belong to another machine, or the property cannot be mapped.
-  // RESOURCE_EXHAUSTED: no addresses, or no frame for a table. FAILED_PRECONDITION: this CPU holds
-  // a cursor in the kernel's table, or in a table of a space.
+  // RESOURCE_EXHAUSTED: no addresses, or no frame for a table. FAILED_PRECONDITION: something
+  // is to be mapped, and this CPU holds a cursor in the kernel's table or in a table of a space.
   static absl::StatusOr<KVirtArea> MapFrames(Machine& machine, const CpuPin& pin,
                                              uint64_t area_size, uint64_t map_offset,
                                              USegment&& frames, PageProperty property);
@@ -94,7 +94,7 @@ class [[nodiscard]] KVirtArea {
   // Makes two areas of this one: it keeps what lies before `offset`, the rest is returned. A huge
   // page across the border becomes smaller ones. INVALID_ARGUMENT: `offset` is not a multiple of
   // 4 KiB. OUT_OF_RANGE: one of the two would be empty. RESOURCE_EXHAUSTED: no frame for a table.
-  // FAILED_PRECONDITION as MapFrames.
+  // FAILED_PRECONDITION as MapFrames, if a huge page crosses the border.
   absl::StatusOr<KVirtArea> Split(const CpuPin& pin, uint64_t offset);
 
   // Unmaps all; nothing if there is nothing. FAILED_PRECONDITION as MapFrames.

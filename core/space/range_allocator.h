@@ -7,8 +7,9 @@
 //   range = addresses.Allocate(bytes, {.bytes = kHuge, .at = kPageSize});
 //   addresses.Free(*range);      // neighbours that are free grow together
 //
-// Best fit: the smallest free range that holds the request, the lowest of those. It knows addresses
-// only, neither tables nor TLBs: a range is given back when nobody can use it any more.
+// Best fit: the smallest free range that holds the request wherever it starts, the lowest of those;
+// with an alignment, one that only happens to hold it serves if it is the smallest of all, or if
+// there is no other. It knows addresses only, neither tables nor TLBs: a range is given back when nobody can use it any more.
 //
 // Thread safety: none of its own; the owner's lock. Failure: an error changes nothing; freeing what
 // is not allocated is a broken invariant. Cost: O(log n) in the number of free ranges. Only an

@@ -83,12 +83,12 @@ absl::Status VmSpace::Resolve(const CpuPin& pin, VirtAddr va, Access access, Wal
 }
 
 absl::StatusOr<TlbEntry> VmSpace::Translate(const CpuPin& pin, VirtAddr va, Access access) {
-  for (int faults = 0; faults < kMaxFaultsPerAccess; ++faults) {
+  for (int faults = 0;; ++faults) {
     const TlbFill filled = TryTranslate(pin, va, access);
     if (filled.fault == WalkFault::kNone) return *filled.entry;
+    if (faults == kMaxFaultsPerAccess) return FaultsWithoutEnd(va);
     if (absl::Status status = Resolve(pin, va, access, filled.fault); !status.ok()) return status;
   }
-  return FaultsWithoutEnd(va);
 }
 
 UserLookup VmSpace::Lookup(const CpuPin& pin, VirtAddr va, Access access) {

@@ -27,7 +27,7 @@ for name in "${names[@]}"; do
     *) grep -qw -- "$name" "$work/help" || fail "the help does not name $name" ;;
   esac
 done
-for name in stress test tsan bench doctor help; do
+for name in stress test tsan explore bench doctor help; do
   grep -q "^  $name " "$work/help" || fail "the help does not name the command $name"
 done
 

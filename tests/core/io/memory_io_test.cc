@@ -131,6 +131,13 @@ TEST_F(MemoryIoTest, ReadersAndWritersAreTakenWhole) {
   });
 }
 
+TEST_F(MemoryIoTest, AOnceAccessAcrossTwoFramesIsUnalignedNotOutside) {
+  const FramesIo io(frames_);
+  EXPECT_TRUE(
+      Refused(io.ReadOnce<uint32_t>(kPageSize - 2), StatusCode::kInvalidArgument, {"0xffe"}));
+  EXPECT_TRUE(Refused(io.WriteOnce<uint32_t>(kPageSize - 2, 1), StatusCode::kInvalidArgument));
+}
+
 TEST_F(MemoryIoTest, AnUnalignedSpanIsReadOnceWhereTheMemoryIsAligned) {
   alignas(8) std::array<std::byte, 17> bytes{};
   const MemoryIo io{std::span(bytes).subspan(1)};

@@ -61,6 +61,20 @@ TEST_F(ForeignPin, WaitsForNoGracePeriod) {
   EXPECT_TRUE(RefusesThePin(machine().rcu().Synchronize(foreign_)));
 }
 
+TEST_F(ForeignPin, MakesAndSplitsNoKernelArea) {
+  KernelSpace& kernel = machine().kernel();
+  const auto make = [&](const CpuPin& pin) {
+    return KVirtArea::MapFrames(machine(), pin, 2 * kPageSize, 0, USegment(), kReadWriteKernel);
+  };
+  EXPECT_TRUE(RefusesThePin(make(foreign_)));
+  KVirtArea area = Must(make(pin()));
+  EXPECT_TRUE(RefusesThePin(area.Split(foreign_, kPageSize)));
+  EXPECT_TRUE(RefusesThePin(area.Query(foreign_, area.range().start)));
+  EXPECT_TRUE(RefusesThePin(area.Destroy(foreign_)));
+  EXPECT_TRUE(RefusesThePin(kernel.CheckInvariants(foreign_)));
+  EXPECT_EQ(area.range().size(), 2 * kPageSize);
+}
+
 TEST_F(ForeignPin, OfACpuThatExistsHereIsRefusedToo) {
   const auto third = Must(Machine::Create(SmallMachine()));
   const CpuPin same_number = Must(third->Pin(CpuId{0}));
@@ -76,6 +90,7 @@ TEST_F(ForeignPinDeathTest, StopsWhatReturnsNoStatus) {
   EXPECT_DEATH(machine().DeactivateSpace(foreign_), "another machine");
   EXPECT_DEATH(space->Activate(foreign_), "another machine");
   EXPECT_DEATH((void)space->IsActiveOn(foreign_), "another machine");
+  EXPECT_DEATH(machine().kernel().FlushDestroyedAreas(foreign_), "another machine");
   EXPECT_DEATH({ RcuReadGuard section(machine().rcu(), foreign_); }, "another machine");
 }
 

@@ -114,10 +114,26 @@ TEST_F(VmSpaceTest, AFaultHandlerThatRefusesDecidesTheError) {
 
 TEST_F(VmSpaceTest, AFaultHandlerThatOnlyClaimsToMapDoesNotLoopForEver) {
   const auto space = NewSpace();
-  space->SetFaultHandler(
-      [](VmSpace&, const CpuPin&, VirtAddr, Access) { return absl::OkStatus(); });
+  int faults = 0;
+  space->SetFaultHandler([&](VmSpace&, const CpuPin&, VirtAddr, Access) {
+    ++faults;
+    return absl::OkStatus();
+  });
   space->Activate(pin());
   EXPECT_TRUE(Refused(space->Load(pin(), VirtAddr(0x5000)), StatusCode::kAborted, {"0x5000"}));
+  EXPECT_EQ(faults, 64);
+}
+
+TEST_F(VmSpaceTest, TheLastCallOfAFaultHandlerCountsToo) {
+  const auto space = NewSpace();
+  int faults = 0;
+  space->SetFaultHandler([&](VmSpace& faulting, const CpuPin&, VirtAddr, Access) {
+    if (++faults == 64) MapNew(faulting, Page(5));
+    return absl::OkStatus();
+  });
+  space->Activate(pin());
+  EXPECT_TRUE(IsOk(space->Load(pin(), VirtAddr(0x5000))));
+  EXPECT_EQ(faults, 64);
 }
 
 TEST_F(VmSpaceTest, AnActiveSpaceKeepsItselfAlive) {
