@@ -78,7 +78,7 @@ void RcuDomain::Seal(PerCpu& cpu) {
 
 void RcuDomain::CountSealed(const internal::RcuList& list) {
   // order: relaxed: a hint for Throttle, which orders nothing by it.
-  sealed_count_.fetch_add(list.count(), sync::relaxed);
+  sealed_weight_.fetch_add(list.weight(), sync::relaxed);
 }
 
 // Gives the CPU's backlog to the orphans, sealed anew: later than needed, but one epoch for all.
@@ -94,7 +94,7 @@ void RcuDomain::HandOver(PerCpu& cpu) {
     // Sealed under the lock, so that the epochs in the list never go down.
     orphans_.Add(all, SealEpoch(), sync::NowNs());
     // order: relaxed: hints for Poll; the lists are read under the lock.
-    orphan_count_.store(orphans_.count(), sync::relaxed);
+    orphan_weight_.store(orphans_.weight(), sync::relaxed);
     orphan_due_epoch_.store(orphans_.next_due_epoch(), sync::relaxed);
   }
   // order: relaxed: a counter that only this CPU writes.
@@ -106,7 +106,7 @@ void RcuDomain::PollSlow(const CpuPin& pin, PerCpu& cpu) {
   SealIfLeftAlone(cpu);
 
   // order: relaxed: hints, see HandOver.
-  const bool has_orphans = orphan_count_.load(sync::relaxed) != 0;
+  const bool has_orphans = orphan_weight_.load(sync::relaxed) != 0;
   if (cpu.sealed.empty() && !has_orphans) return;
 
   // order: acquire pairs with the seq_cst advances: the sections that ended before them are over.
@@ -118,22 +118,22 @@ void RcuDomain::PollSlow(const CpuPin& pin, PerCpu& cpu) {
   internal::RcuList mine = cpu.sealed.TakeDue(epoch);
   if (!mine.empty()) {
     NotePeak(cpu);
-    const uint64_t count = mine.count();
+    const uint64_t weight = mine.weight();
     Reclaim(pin, cpu, std::move(mine));
     // order: relaxed: a counter that only this CPU writes.
-    cpu.settled.store(cpu.settled.load(sync::relaxed) + count, sync::relaxed);
+    cpu.settled.store(cpu.settled.load(sync::relaxed) + weight, sync::relaxed);
   }
   if (has_orphans) Reclaim(pin, cpu, TakeDueOrphans(epoch));
 }
 
 // Batches fill while the CPU goes on retiring; one that stopped growing must not wait for ever.
 void RcuDomain::SealIfLeftAlone(PerCpu& cpu) {
-  const uint64_t count = cpu.open.count();
-  if (count != cpu.polled_count) {
-    cpu.polled_count = count;
+  const uint64_t weight = cpu.open.weight();
+  if (weight != cpu.polled_weight) {
+    cpu.polled_weight = weight;
     cpu.lone_polls = 0;
   }
-  if (count != 0 && cpu.sealed.empty() && ++cpu.lone_polls >= kPollsBeforeSeal) Seal(cpu);
+  if (weight != 0 && cpu.sealed.empty() && ++cpu.lone_polls >= kPollsBeforeSeal) Seal(cpu);
 }
 
 // As PollSlow, without waiting for batches to fill; helps those on which everything waits.
@@ -147,15 +147,15 @@ internal::RcuList RcuDomain::TakeDueOrphans(uint64_t epoch) {
   if (!orphan_lock_.TryLock()) return {};  // another CPU is at it
   internal::RcuList due = orphans_.TakeDue(epoch);
   // order: relaxed: hints, see HandOver.
-  orphan_count_.store(orphans_.count(), sync::relaxed);
+  orphan_weight_.store(orphans_.weight(), sync::relaxed);
   orphan_due_epoch_.store(orphans_.next_due_epoch(), sync::relaxed);
   orphan_lock_.Unlock();
   return due;
 }
 
 void RcuDomain::Reclaim(const CpuPin& pin, PerCpu& cpu, internal::RcuList list) {
-  const uint64_t count = list.count();
-  if (count == 0) return;
+  const uint64_t weight = list.weight();
+  if (weight == 0) return;
   cpu.reclaiming = true;
   while (!list.empty()) {
     RcuHead* const object = list.Pop();
@@ -164,9 +164,9 @@ void RcuDomain::Reclaim(const CpuPin& pin, PerCpu& cpu, internal::RcuList list) 
   cpu.reclaiming = false;
   PADDOCK_CHECK(cpu.nesting == 0, "a callback left a read-side section open");
   // order: relaxed: a counter that only this CPU writes.
-  cpu.reclaimed.store(cpu.reclaimed.load(sync::relaxed) + count, sync::relaxed);
+  cpu.reclaimed.store(cpu.reclaimed.load(sync::relaxed) + weight, sync::relaxed);
   // order: relaxed: see CountSealed.
-  sealed_count_.fetch_sub(count, sync::relaxed);
+  sealed_weight_.fetch_sub(weight, sync::relaxed);
 }
 
 // Whether a section of `cpu` forbids the advance from `epoch`.
@@ -241,7 +241,7 @@ void RcuDomain::Drain(const CpuPin& pin) {
   sync::Spin([&] {
     // order: relaxed: a hint; what it misses belongs to CPUs that are not idle yet.
     const auto is_done = [&] {
-      return cpu.Backlog() == 0 && orphan_count_.load(sync::relaxed) == 0;
+      return cpu.Backlog() == 0 && orphan_weight_.load(sync::relaxed) == 0;
     };
     if (!is_done()) PollHard(pin, cpu);
     return is_done();

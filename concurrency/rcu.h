@@ -42,11 +42,13 @@
 // happens, and Retire never allocates. Memory held back is bounded by Throttle, which those call
 // who cause retiring, before they cause more. It looks at this CPU's backlog and at the sum of all,
 // since what one CPU unlinks another may retire (a TLB shootdown ends on the CPU that acknowledges
-// last, which may do nothing else). With N CPUs no more than N * backlog_limit objects are sealed
-// and N * batch_size unsealed, plus what is retired between two calls; once a stalled reader has
-// outlasted the patience of Throttle, that much more for each further `stall_ns`. Idle CPUs are in
-// no section and hold nothing up; the backlog of a CPU that goes idle moves to a list that any Poll
-// serves.
+// last, which may do nothing else). Objects count by their weight, so that few large ones are held
+// back like many small ones. With N CPUs no more than N * backlog_limit is sealed and N *
+// batch_size unsealed, plus what is retired between two calls; once a stalled reader has outlasted
+// the patience of Throttle, that much more for each further `stall_ns`. Who retires while it holds
+// what others wait for calls Relieve instead, which keeps to the limit as long as no section is
+// open. Idle CPUs are in no section and hold nothing up; the backlog of a CPU that goes idle moves
+// to a list that any Poll serves.
 //
 // Stalls. An advance that finds a CPU in its way notes when it first saw it there; after
 // `stall_ns` it reports the CPU, once, and counts it. Readers pay nothing for this.
@@ -73,15 +75,15 @@ struct RcuStall {
 struct RcuStats {
   uint64_t grace_periods = 0;  // waited out by sealed lists and by Synchronize
   uint64_t longest_ns = 0;     // the longest of them, until it was noticed
-  uint64_t retired = 0;
+  uint64_t retired = 0;        // weight, like the next two
   uint64_t reclaimed = 0;
-  uint64_t peak_backlog = 0;  // the most objects that one CPU held back at a time
+  uint64_t peak_backlog = 0;  // the most that one CPU held back at a time
   uint64_t stalls = 0;
 };
 
 struct RcuOptions {
-  uint32_t batch_size = 64;       // objects in a batch; above 0
-  uint64_t backlog_limit = 4096;  // objects, per CPU: see Throttle
+  uint32_t batch_size = 64;       // the weight at which a batch is sealed; above 0
+  uint64_t backlog_limit = 4096;  // weight, per CPU: see Throttle
   uint64_t stall_ns = 1'000'000'000;
   // Called once for each stall, on the thread that noticed; from a call that may wait, Poll, or a
   // Retire. It must not call into the domain.
@@ -112,12 +114,13 @@ class RcuDomain final : private CpuObserver {
   // walk that starts after this. Never waits, runs no callback, allocates nothing. Legal
   // everywhere: in sections, under locks and cursors, in callbacks.
   void Retire(const CpuPin& pin, RcuHead* head) {
-    PADDOCK_DCHECK(head->reclaim != nullptr, "an object without a callback is retired");
+    PADDOCK_DCHECK(head->reclaim != nullptr && head->weight != 0,
+                   "an object without a callback or a weight is retired");
     PerCpu& cpu = cpus_.Get(pin);
     cpu.open.Push(head);
     // order: relaxed: only this CPU writes its counters; others read them as statistics.
-    cpu.retired.store(cpu.retired.load(sync::relaxed) + 1, sync::relaxed);
-    if (cpu.open.count() >= cpu.seal_at) [[unlikely]]
+    cpu.retired.store(cpu.retired.load(sync::relaxed) + head->weight, sync::relaxed);
+    if (cpu.open.weight() >= cpu.seal_at) [[unlikely]]
       RetireSlow(cpu);
   }
 
@@ -127,13 +130,13 @@ class RcuDomain final : private CpuObserver {
   void Poll(const CpuPin& pin) {
     PerCpu& cpu = cpus_.Get(pin);
     // order: relaxed: a hint; the orphans themselves are read under their lock.
-    if (cpu.Backlog() == 0 && orphan_count_.load(sync::relaxed) == 0) [[likely]]
+    if (cpu.Backlog() == 0 && orphan_weight_.load(sync::relaxed) == 0) [[likely]]
       return;
     PollSlow(pin, cpu);
   }
 
-  // If more than `backlog_limit` objects wait on this CPU, or as many of idle ones, or on average
-  // on every CPU: polls until they do not, at most `stall_ns`, and then reports the CPU whose
+  // If more than `backlog_limit` waits on this CPU, or as much of idle ones, or on average on every
+  // CPU: polls until they do not, at most `stall_ns`, and then reports the CPU whose
   // section is in the way (one that only fails to poll is not reported). Ends early at
   // `deadline_ns` on the clock of sync::NowNs(). `serve()` runs between the attempts: let it poll
   // the CPU's mailbox. Does nothing inside a section or a callback.
@@ -156,6 +159,13 @@ class RcuDomain final : private CpuObserver {
   }
   void Throttle(const CpuPin& pin) {
     Throttle(pin, [] {});
+  }
+
+  // One attempt of what Throttle does, without waiting.
+  void Relieve(const CpuPin& pin) {
+    PerCpu& cpu = cpus_.Get(pin);
+    if (IsOverLimit(cpu)) [[unlikely]]
+      PollHard(pin, cpu);
   }
 
   // Waits until every section that is open now, on any CPU, has closed; then polls. `serve()` runs
@@ -213,9 +223,9 @@ class RcuDomain final : private CpuObserver {
 
     // What Retire writes; `retired` and `settled` are read by others as statistics.
     alignas(64) internal::RcuList open;
-    uint32_t seal_at = 0;       // open objects; 0 while the CPU is idle: nothing stays behind
-    uint32_t lone_polls = 0;    // that found nothing sealed, and `open` as the last one left it
-    uint64_t polled_count = 0;  // open objects at the last Poll
+    uint32_t seal_at = 0;        // weight of `open`; 0 while the CPU is idle: nothing stays behind
+    uint32_t lone_polls = 0;     // that found nothing sealed, and `open` as the last one left it
+    uint64_t polled_weight = 0;  // of `open` at the last Poll
     sync::Atomic<uint64_t> retired{};
     sync::Atomic<uint64_t> settled{};  // retired here, and since reclaimed or given to the orphans
     bool reclaiming = false;           // a callback runs
@@ -266,8 +276,8 @@ class RcuDomain final : private CpuObserver {
   bool IsOverLimit(const PerCpu& cpu) const {
     // order: relaxed: a hint, see Poll.
     return cpu.Backlog() > options_.backlog_limit ||
-           orphan_count_.load(sync::relaxed) > options_.backlog_limit ||
-           sealed_count_.load(sync::relaxed) > total_limit_;
+           orphan_weight_.load(sync::relaxed) > options_.backlog_limit ||
+           sealed_weight_.load(sync::relaxed) > total_limit_;
   }
 
   uint64_t SealEpoch() {
@@ -300,11 +310,11 @@ class RcuDomain final : private CpuObserver {
 
   // E. Read by every section, written for each batch and each advance.
   alignas(kCpuStride) sync::Atomic<uint64_t> epoch_{kFirstEpoch};
-  // Objects of all CPUs that were sealed and not reclaimed. On the line of the epoch, which sealing
-  // and reclaiming write anyway.
-  sync::Atomic<uint64_t> sealed_count_{};
-  // Objects in `orphans_`, and the epoch at which the first of them is due. Written under the lock.
-  sync::Atomic<uint64_t> orphan_count_{};
+  // What weighs all that was sealed and not reclaimed. On the line of the epoch, which sealing
+  // writes anyway.
+  sync::Atomic<uint64_t> sealed_weight_{};
+  // The weight of `orphans_`, and the epoch at which the first of them is due. Written under the lock.
+  sync::Atomic<uint64_t> orphan_weight_{};
   sync::Atomic<uint64_t> orphan_due_epoch_{};
 
   alignas(kCpuStride) mutable SpinLock orphan_lock_;

@@ -16,22 +16,25 @@ class CpuPin;
 // `reclaim`, which may free the object or use it again.
 struct RcuHead {
   RcuHead* next = nullptr;
+  // What it keeps from being used, in a unit of the user's (frames, for batches); at least 1. Set
+  // before it is retired.
+  uint64_t weight = 1;
   void (*reclaim)(RcuHead* head, const CpuPin& pin) = nullptr;
 };
 
 namespace internal {
 
-// Retired objects in a singly linked list. Not thread-safe; nothing allocates.
+// Retired objects in a singly linked list, and what they weigh together. Not thread-safe; nothing allocates.
 class RcuList {
  public:
   bool empty() const { return head_ == nullptr; }
-  uint64_t count() const { return count_; }
+  uint64_t weight() const { return weight_; }
 
   void Push(RcuHead* object) {
     object->next = head_;
     if (head_ == nullptr) tail_ = object;
     head_ = object;
-    ++count_;
+    weight_ += object->weight;
   }
 
   // Takes all of `other`, which is empty afterwards.
@@ -40,21 +43,21 @@ class RcuList {
     other.tail_->next = head_;
     if (head_ == nullptr) tail_ = other.tail_;
     head_ = other.head_;
-    count_ += other.count_;
+    weight_ += other.weight_;
     other = RcuList();
   }
 
   RcuHead* Pop() {
     RcuHead* const object = head_;
     head_ = object->next;
-    --count_;
+    weight_ -= object->weight;
     return object;
   }
 
  private:
   RcuHead* head_ = nullptr;
   RcuHead* tail_ = nullptr;
-  uint64_t count_ = 0;
+  uint64_t weight_ = 0;
 };
 
 // Sealed lists that wait for their grace period: a list sealed at epoch s is due at s + 2. So at
@@ -62,9 +65,9 @@ class RcuList {
 // any number of batches. Not thread-safe.
 class RcuSealedLists {
  public:
-  bool empty() const { return count() == 0; }
-  uint64_t count() const {
-    return due_.count() + waiting_[0].list.count() + waiting_[1].list.count();
+  bool empty() const { return weight() == 0; }
+  uint64_t weight() const {
+    return due_.weight() + waiting_[0].list.weight() + waiting_[1].list.weight();
   }
   bool has_due() const { return !due_.empty(); }
 

@@ -13,7 +13,7 @@
 // While a cursor lives, no other cursor's range overlaps its own, reading cursors included; what it
 // sees is what the last cursor over the range left. It borrows the CPU pin and must be destroyed
 // before it, by the thread that opened it. It may be held for long: it delays overlapping cursors,
-// never reclamation.
+// never reclamation (unless it was opened with Wait::kTry in a read-side section).
 //
 // Thread safety: one thread. Failure: a refused call leaves cursor and table as they were. Cost: a
 // step to the next page is a few loads; to another table, one load per level between.
@@ -75,8 +75,9 @@ class [[nodiscard]] Cursor {
         range_(other.range_),
         at_(other.at_),
         top_(other.top_),
-        level_(other.level_),
-        path_(other.path_) {}
+        level_(other.level_) {
+    for (int level = level_; level <= top_; ++level) path_[level] = other.path_[level];
+  }
   Cursor& operator=(Cursor&&) = delete;
   ~Cursor() {
     if (table_ != nullptr) Close();

@@ -136,9 +136,6 @@ absl::Status CursorMut<C>::DoMap(Item&& item, const RawItem& raw) {
   this->table().config().ItemIntoRaw(std::move(item));
   if (F::Kind(old_entry, level_) == EntryKind::kAbsent) {
     this->node().Store(this->index(), leaf, level_);
-    if (F::FlushFor(kAbsentPte, leaf, level_) == FlushNeed::kRequired) {
-      flusher_.Issue(this->EntryRange(level_));
-    }
   } else {
     Removed replaced;
     Remove(old_entry, leaf, replaced);
@@ -161,7 +158,7 @@ template <PageTableConfig C>
 void CursorMut<C>::SplitLeaf(NodeReserve<C>& reserve) {
   Node<F> table = NewTable(reserve, level_ - 1, at_);
   const uint64_t entries = Geo::Entries(level_ - 1);
-  for (uint64_t i = 0; i < entries; ++i) table.Occupy(i, level_ - 1);
+  table.OccupyAll(level_ - 1);
   Pte leaf = this->node().Load(this->index());
   const Pte entry = F::EncodeTable(table.address(this->env().frames()));
   PADDOCK_CHECK(F::IsSafeLiveChange(leaf, entry, level_),

@@ -83,8 +83,9 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   absl::Status Map(Item&& item);
 
   // Does all of Map that can fail, for an item of this raw form: checks it, and makes the tables
-  // that it needs. Changes nothing that is mapped, moves past it. As long as this cursor lives, Map
-  // of that item at that place succeeds. Errors as Map.
+  // that it needs. Changes nothing that is mapped, moves past it. Map of an item of this form at
+  // that place then succeeds, until this cursor unmaps or replaces something there; but Map also
+  // refuses items of another machine and reserved software bits. Errors as Map.
   absl::Status Prepare(const RawItem& raw);
 
   // Unmaps the next `length` bytes and moves past them: skips what is absent, splits a huge page

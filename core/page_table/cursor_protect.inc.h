@@ -98,7 +98,7 @@ absl::StatusOr<uint64_t> CursorMut<C>::Protect(uint64_t length, PropertyChange c
   const VirtRange range{this->virt_addr(), this->VirtOf(at_ + length)};
   const absl::StatusOr<uint64_t> pages = DoProtect(at_ + length, change);
   contract.Ensure(pages.ok(), [&](const AbstractTable& before, const AbstractTable& after) {
-    return CheckProtect(before, after, range, change);
+    return CheckProtect(before, after, range, change, *pages);
   });
   return pages;
 }

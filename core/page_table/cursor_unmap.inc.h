@@ -62,6 +62,7 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
   FrameTable& frames = this->env().frames();
   if (F::Kind(replaced, level_) == EntryKind::kTable) {
     const Node<F> table = Node<F>::Child(frames, replaced, level_);
+    const uint64_t others = removed.pages;
     CountTable(table, level_ - 1, removed);
     if (live) {
       flusher_.Issue(this->EntryRange(level_));
@@ -69,7 +70,7 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
     }
     RangeLock<C>::AbandonSubtree(this->env(), table, level_ - 1);
     // What the subtree owns goes with its top node, after the flush and a grace period.
-    flusher_.Retire(FrameRun{F::Address(replaced, level_), 1});
+    flusher_.Retire(FrameRun{F::Address(replaced, level_), 1}, 1 + removed.pages - others);
     return replaced;
   }
   const RawItem raw = this->RawOf(replaced);

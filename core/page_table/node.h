@@ -114,6 +114,12 @@ class Node {
     slot_->occupancy.fetch_or(Granules(index, index, level), sync::relaxed);
   }
 
+  // The same for all granules of a node that is not published yet.
+  void OccupyAll(int level) {
+    // order: relaxed; as in Fill.
+    slot_->occupancy.store(AllGranules(level), sync::relaxed);
+  }
+
   // To be called by the granule's holder after it cleared entry `index`.
   void Vacate(uint64_t index, int level) {
     const uint64_t per_granule = Geo::EntriesPerGranule(level);

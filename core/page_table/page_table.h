@@ -83,7 +83,8 @@ class PageTable {
   // Locks `range` until the cursor is destroyed; waits as `options` say while an overlapping cursor
   // lives. INVALID_ARGUMENT: empty, reversed or unaligned; the pin of another machine.
   // OUT_OF_RANGE: not inside the managed addresses. FAILED_PRECONDITION: this CPU holds a cursor
-  // here already, or in a table of higher identity and the call would wait. UNAVAILABLE,
+  // here already, or in a table of higher identity and the call would wait; or it is inside a
+  // read-side section, which would hold up reclamation for as long. UNAVAILABLE,
   // DEADLINE_EXCEEDED: as the options say. RESOURCE_EXHAUSTED: no frame for a table on the way, or
   // this CPU holds cursors in OpenCursors::kMax tables. A reading cursor allocates nothing.
   //
@@ -144,8 +145,10 @@ class PageTable {
       return CpuRegistry::ForeignPinError(pin);
     opened.offsets_ = *offsets;
     OpenCursors& open = env_.open_cursors(pin);
-    if (options.wait != Wait::kTry && open.empty()) {
-      env_.Throttle(pin, options.LatestNs());
+    if (options.wait != Wait::kTry) {
+      if (env_.rcu().InSection(pin)) [[unlikely]]
+        return PageTableEnv::InSectionError(pin);
+      if (open.empty()) env_.Throttle(pin, options.LatestNs());
     }
     if (absl::Status status = open.Add(identity_, options.wait); !status.ok()) return status;
     RangeLock<C> lock(env_, pin, root_, options);

@@ -2,6 +2,7 @@
 
 #include "paddock/core/page_table/page_table_env.h"
 
+#include "absl/strings/str_format.h"
 #include "paddock/concurrency/check.h"
 
 namespace paddock {
@@ -25,6 +26,13 @@ PageTableEnv::~PageTableEnv() { cpus_.RemoveObserver(this); }
 
 void PageTableEnv::OnIdle(const CpuPin& pin) {
   PADDOCK_CHECK(open_cursors(pin).empty(), "a CPU's last pin is dropped while a cursor is open");
+}
+
+absl::Status PageTableEnv::InSectionError(const CpuPin& pin) {
+  return absl::FailedPreconditionError(
+      absl::StrFormat("CPU %d is inside a read-side section: a cursor is opened there only with "
+                      "Wait::kTry, since nothing waits in a section",
+                      pin.cpu().value));
 }
 
 LockStats PageTableEnv::lock_stats() const {

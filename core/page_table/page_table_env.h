@@ -58,6 +58,9 @@ class PageTableEnv final : private CpuObserver {
     rcu_.Throttle(pin, [&] { bus_.Poll(pin); }, deadline_ns);
   }
 
+  // What to return to who would wait inside a read-side section.
+  static absl::Status InSectionError(const CpuPin& pin);
+
   void CountAcquired(const CpuPin& pin) { acquired_.Add(pin, 1); }
   void CountContended(const CpuPin& pin) { contended_.Add(pin, 1); }
   void CountStrayRetry(const CpuPin& pin) { stray_retries_.Add(pin, 1); }

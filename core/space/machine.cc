@@ -2,6 +2,7 @@
 
 #include "paddock/core/space/machine.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -45,6 +46,9 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(Options options) {
   if (absl::Status status = CheckLayout(options.kernel, memory->range()); !status.ok()) {
     return status;
   }
+  const uint64_t share = std::max<uint64_t>(memory->size() / kPageSize / 8 / options.cpus, 1);
+  options.rcu.backlog_limit = std::min(options.rcu.backlog_limit, share);
+  options.tlb.in_flight_limit = std::min(options.tlb.in_flight_limit, share);
   auto cpus = std::make_unique<CpuRegistry>(options.cpus);
   absl::StatusOr<std::unique_ptr<FrameTable>> frames =
       FrameTable::Create(*memory, *cpus, options.frames);

@@ -59,6 +59,8 @@ class Machine {
     // The physical memory, if it is not to be anonymous.
     std::unique_ptr<PhysicalMemory> memory = nullptr;
     FrameTable::Options frames = {};
+    // What memory may be held back is also bounded by its size: `rcu.backlog_limit` and
+    // `tlb.in_flight_limit` count for at most an eighth of the frames, all CPUs together.
     RcuDomain::Options rcu = {};
     TlbSystem::Options tlb = {};
     // Delivers flush requests; the built-in mailboxes if null. Must outlive the machine.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An address space of user code: a page table whose lower half is its own and whose last root
-// entries are the kernel's (kKernelRange), the set of CPUs that use it, simulated accesses through their TLBs, and readers and
-// writers of its memory.
+// entries are the kernel's (kKernelRange), the set of CPUs that use it, simulated accesses through
+// their TLBs, and readers and writers of its memory.
 //
 //   absl::StatusOr<std::shared_ptr<VmSpace>> space = VmSpace::Create(machine, pin);
 //   {

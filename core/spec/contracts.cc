@@ -64,9 +64,14 @@ absl::Status CheckUnmap(const AbstractTable& before, const AbstractTable& after,
 }
 
 absl::Status CheckProtect(const AbstractTable& before, const AbstractTable& after, VirtRange range,
-                          PropertyFunction op, HardwareBits bits) {
-  return Compare(absl::StrCat("protect ", Describe(range)), AfterProtect(before, range, op), after,
-                 bits);
+                          PropertyFunction op, uint64_t changed, HardwareBits bits) {
+  const std::string operation = absl::StrCat("protect ", Describe(range));
+  AbstractTable expected = before;
+  const uint64_t pages = expected.Protect(range, op);
+  absl::Status same = Compare(operation, expected, after, bits);
+  if (!same.ok()) return same;
+  if (pages == changed) return absl::OkStatus();
+  return Broken(operation, absl::StrCat(pages, " pages were mapped, returned ", changed));
 }
 
 absl::Status CheckQuery(const AbstractTable& view, VirtRange locked, VirtAddr va, VirtRange slot,
@@ -120,7 +125,7 @@ absl::Status CheckProtectNext(const AbstractTable& before, const AbstractTable& 
   if (before.CountMapped(*changed) * kPageSize != changed->size()) {
     return Broken(operation, absl::StrCat(Describe(*changed), " was not wholly mapped"));
   }
-  return CheckProtect(before, after, *changed, op, bits);
+  return CheckProtect(before, after, *changed, op, changed->size() / kPageSize, bits);
 }
 
 }  // namespace paddock

@@ -41,9 +41,11 @@ absl::Status CheckMap(const AbstractTable& before, const AbstractTable& after, V
 absl::Status CheckUnmap(const AbstractTable& before, const AbstractTable& after, VirtRange range,
                         uint64_t removed, HardwareBits bits = HardwareBits::kMayBeSet);
 
-// Same addresses and frames; properties in `range` are `op` of what they were.
+// Same addresses and frames; properties in `range` are `op` of what they were, and `changed` is the
+// number of base pages that are mapped there.
 absl::Status CheckProtect(const AbstractTable& before, const AbstractTable& after, VirtRange range,
-                          PropertyFunction op, HardwareBits bits = HardwareBits::kMayBeSet);
+                          PropertyFunction op, uint64_t changed,
+                          HardwareBits bits = HardwareBits::kMayBeSet);
 
 // `query` at `va` said that the slot `slot` (only its part inside `locked` is judged) is absent
 // (nullopt) or maps physical pages from `item->frame`, which belongs to slot.start, on.

@@ -51,7 +51,7 @@ ShootdownTicket TlbSystem::Shootdown(const CpuPin& pin, TlbContext& context,
   batch.pending_.store(targets.Count() + 1, sync::relaxed);
   const ShootdownTicket ticket{&batch, batch.sequence_};
   // order: relaxed: see InFlight.
-  per_cpu_.Get(pin).in_flight.fetch_add(1, sync::relaxed);
+  per_cpu_.Get(pin).in_flight.fetch_add(batch.cost(), sync::relaxed);
 
   Flush(pin, batch);
   if (transport_scope_ == TransportScope::kEveryBatch || !targets.Empty()) {
@@ -92,7 +92,7 @@ void TlbSystem::FinishFlush(const CpuPin& pin, ShootdownBatch& batch) {
   batch.completed_.store(batch.sequence_, sync::seq_cst);
   const bool waited_for = batch.waited_for_.load(sync::seq_cst) != 0;
   // order: relaxed: see InFlight.
-  per_cpu_.At(initiator).in_flight.fetch_sub(1, sync::relaxed);
+  per_cpu_.At(initiator).in_flight.fetch_sub(batch.cost(), sync::relaxed);
   GiveUp(pin, batch);
   // The batch may be anybody's now: only what was read before is used.
   if (waited_for && initiator != pin.cpu()) bus_.Wake(initiator);
@@ -138,6 +138,7 @@ void TlbSystem::GiveUp(const CpuPin& pin, ShootdownBatch& batch) {
   // Only after the last flush, so that whoever runs the callback finds both conditions met: no TLB
   // has it, and every walk that could have seen it in a table is over.
   batch.reclaim = &TlbSystem::Reclaim;
+  batch.weight = batch.cost();
   rcu_.Retire(pin, &batch);
 }
 
@@ -154,6 +155,7 @@ void TlbSystem::Recycle(const CpuPin& pin, ShootdownBatch& batch) {
   batch.full_ = false;
   batch.range_count_ = 0;
   batch.issued_ = 0;
+  batch.held_pages_ = 0;
   pool_.Put(pin, &batch);
 }
 

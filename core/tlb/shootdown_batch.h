@@ -19,6 +19,7 @@
 #ifndef PADDOCK_CORE_TLB_SHOOTDOWN_BATCH_H_
 #define PADDOCK_CORE_TLB_SHOOTDOWN_BATCH_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -90,6 +91,8 @@ class ShootdownBatch final : public IpiRequest, private RcuHead {
     return true;
   }
   bool flushes() const { return full_ || range_count_ != 0; }
+  // What it counts for in limits: the pages that it keeps, or itself.
+  uint64_t cost() const { return std::max<uint64_t>(held_pages_, 1); }
 
   // Whether the use `sequence`, or a later one, was acknowledged by all.
   bool IsDone(uint64_t sequence) const { return completed_.load(sync::seq_cst) >= sequence; }
@@ -103,7 +106,8 @@ class ShootdownBatch final : public IpiRequest, private RcuHead {
   TlbScope scope_ = TlbScope::kSpace;
   bool full_ = false;
   uint32_t range_count_ = 0;
-  uint32_t issued_ = 0;  // operations that were added
+  uint32_t issued_ = 0;      // operations that were added
+  uint64_t held_pages_ = 0;  // base pages that `runs_` keeps from being used, all in all
 
   sync::Atomic<uint32_t> pending_{0};     // acknowledgements to come
   sync::Atomic<uint32_t> waited_for_{0};  // 1: the initiator may sleep in Sync

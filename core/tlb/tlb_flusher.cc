@@ -21,8 +21,11 @@ void TlbFlusher::IssueSlowly(VirtRange range) {
 
 void TlbFlusher::IssueAll() { batch().AddEverything(); }
 
-void TlbFlusher::Retire(FrameRun run) {
-  if (run.pages != 0) batch().runs_.Add(*pin_, system_->chunks_, run);
+void TlbFlusher::Retire(FrameRun run, uint64_t held_pages) {
+  if (run.pages == 0) return;
+  ShootdownBatch& batch = this->batch();
+  batch.runs_.Add(*pin_, system_->chunks_, run);
+  batch.held_pages_ += held_pages;
 }
 
 void TlbFlusher::Name(FrameRun run) {
@@ -40,10 +43,12 @@ void TlbFlusher::Attach(PendingFlush&& pending) {
     return;
   }
   const uint32_t issued = batch_->issued_ + other->issued_;
+  const uint64_t held_pages = batch_->held_pages_ + other->held_pages_;
   if (other->full()) IssueAll();
   for (const VirtRange range : other->ranges()) Issue(range);
   batch_->issued_ = issued;
   other->runs_.ForEach([this](FrameRun run) { Retire(run); });
+  batch_->held_pages_ = held_pages;
   other->named_.ForEach([this](FrameRun run) { Name(run); });
   system_->Recycle(*pin_, *other);
 }
@@ -60,7 +65,10 @@ void TlbFlusher::Dispatch() {
 
 std::optional<ShootdownTicket> TlbFlusher::DispatchForLater() {
   if (batch_ == nullptr) return std::nullopt;
-  return system_->Dispatch(*pin_, *context_, *std::exchange(batch_, nullptr));
+  const std::optional<ShootdownTicket> ticket =
+      system_->Dispatch(*pin_, *context_, *std::exchange(batch_, nullptr));
+  system_->rcu_.Relieve(*pin_);
+  return ticket;
 }
 
 void TlbFlusher::Sync() {

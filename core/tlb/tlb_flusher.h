@@ -15,7 +15,8 @@
 // out is retired as a run like any frame: what it owns goes with it.
 //
 // Thread safety: the thread of `pin`. Failure: none. Cost: constructing stores three references.
-// The first Issue or Retire takes a batch from the CPU's pool; Dispatch, when no other CPU can hold
+// Dispatch also lets RCU catch up, without waiting, if it is over its limit: a cursor may be held
+// for long. The first Issue or Retire takes a batch from the CPU's pool; Dispatch, when no other CPU can hold
 // entries of the space, flushes this CPU's and hands the batch to RCU: no shared memory is written,
 // nothing is allocated. Otherwise one shared counter, and one mailbox per CPU on which the space is
 // active.
@@ -90,7 +91,10 @@ class [[nodiscard]] TlbFlusher {
   void IssueAll();
 
   // Takes over one reference to each frame of `run`.
-  void Retire(FrameRun run);
+  void Retire(FrameRun run) { Retire(run, run.pages); }
+  // The same, of a run that keeps `held_pages` base pages from being used, itself included: a
+  // table and all that it maps. They count against what RCU and the CPUs may be behind.
+  void Retire(FrameRun run, uint64_t held_pages);
 
   // The issued ranges translated to `run` too, which somebody else owns (a table that is retired,
   // or the table entry itself, if only its property changed). Kept for transports that act on

@@ -83,8 +83,9 @@ class TlbSystem final : public CpuObserver {
     // Spaces of which one CPU can hold entries; one more evicts the one used longest ago. 1 to
     // TagTable::kMaxSlots.
     uint32_t tags_per_cpu = 8;
-    // Batches of one CPU that others have not acknowledged: see Throttle.
-    uint32_t in_flight_limit = 1024;
+    // Pages kept by batches of one CPU that others have not acknowledged, a batch counting for one
+    // at least: see Throttle.
+    uint64_t in_flight_limit = 4096;
   };
 
   // INVALID_ARGUMENT naming the option and the rule.
@@ -116,15 +117,15 @@ class TlbSystem final : public CpuObserver {
 
   // Dispatching waits for nobody, so a CPU that comes to interrupt points more slowly than others
   // change what it uses would be owed ever more. Whoever changes spaces calls this before, while it
-  // holds nothing that others wait for: if more than `in_flight_limit` batches of this CPU are not
-  // acknowledged, waits until they are, serving this CPU's mailbox, at most RcuOptions::stall_ns
+  // holds nothing that others wait for: if batches of this CPU that are not acknowledged keep more
+  // than `in_flight_limit`, waits until they are, serving this CPU's mailbox, at most RcuOptions::stall_ns
   // and until `deadline_ns`.
   void Throttle(const CpuPin& pin, uint64_t deadline_ns) {
     const PerCpu& cpu = per_cpu_.Get(pin);
     if (InFlight(cpu) > options_.in_flight_limit) [[unlikely]]
       ThrottleSlow(pin, cpu, deadline_ns);
   }
-  // Batches of this CPU that are not acknowledged by all.
+  // What batches of this CPU keep that are not acknowledged by all.
   uint64_t in_flight(const CpuPin& pin) const { return InFlight(per_cpu_.Get(pin)); }
 
   // Exact when nothing is in flight. `interrupts` and `interrupts_saved` count the built-in

@@ -256,6 +256,41 @@ TEST(Rcu, PollingAfterEachRetireLetsBatchesFill) {
   rcu.Drain(pin);
 }
 
+TEST(Rcu, AHeavyObjectFillsABatchByItself) {
+  CpuRegistry registry(1);
+  RcuDomain rcu(registry, {.batch_size = 64});
+  const CpuPin pin = PinOrDie(registry, 0);
+  Retired light;
+  Retired heavy;
+  heavy.weight = 64;
+  rcu.Retire(pin, &light);
+  for (int i = 0; i < 3; ++i) rcu.Poll(pin);
+  EXPECT_EQ(light.times(), 0u);
+  rcu.Retire(pin, &heavy);
+  for (int i = 0; i < 3; ++i) rcu.Poll(pin);
+  EXPECT_EQ(light.times(), 1u);
+  EXPECT_EQ(heavy.times(), 1u);
+  EXPECT_EQ(rcu.stats().reclaimed, 65u);
+}
+
+TEST(Rcu, RelieveReclaimsOverTheLimitAndDoesNotWait) {
+  CpuRegistry registry(2);
+  RcuDomain rcu(registry, {.batch_size = 1000, .backlog_limit = 10});
+  const CpuPin pin = PinOrDie(registry, 0);
+  std::array<Retired, 11> objects;
+  for (size_t i = 0; i < 10; ++i) rcu.Retire(pin, &objects[i]);
+  for (int i = 0; i < 5; ++i) rcu.Relieve(pin);
+  EXPECT_EQ(rcu.stats().reclaimed, 0u);
+  rcu.Retire(pin, &objects[10]);
+  {
+    RcuReadGuard guard(rcu, pin);
+    for (int i = 0; i < 5; ++i) rcu.Relieve(pin);
+    EXPECT_EQ(rcu.stats().reclaimed, 0u);
+  }
+  for (int i = 0; i < 5; ++i) rcu.Relieve(pin);
+  EXPECT_EQ(rcu.stats().reclaimed, 11u);
+}
+
 TEST_F(RcuTest, StatisticsCountWhatHappened) {
   const CpuPin pin = PinOrDie(registry_, 0);
   std::array<Retired, 8> objects;

@@ -119,6 +119,16 @@ TYPED_TEST(RefusedRanges, AWalkOutsideFindsNothing) {
   }
 }
 
+TYPED_TEST(RefusedRanges, InsideASectionOnlyCursorsThatDoNotWait) {
+  const VirtRange range{VirtAddr(0x1000), VirtAddr(0x2000)};
+  RcuReadGuard guard(this->env().rcu(), this->pin());
+  EXPECT_TRUE(Refused(this->table().OpenCursorMut(this->pin(), range),
+                      StatusCode::kFailedPrecondition, {"section", "Wait::kTry"}));
+  EXPECT_TRUE(Refused(this->table().OpenCursor(this->pin(), range, {.wait = Wait::kDeadline}),
+                      StatusCode::kFailedPrecondition, {"section"}));
+  EXPECT_TRUE(IsOk(this->table().TryOpenCursorMut(this->pin(), range)));
+}
+
 TYPED_TEST(RefusedRanges, LengthsAndJumpsOfACursor) {
   this->MapPage(VirtAddr(0x5000), PhysAddr(0x5000));
   CursorMut<BareConfig<TypeParam>> cursor = this->Open({VirtAddr(0x2000), VirtAddr(0x5000)});

@@ -132,7 +132,9 @@ TEST_F(MemoryIoTest, ReadersAndWritersAreTakenWhole) {
 }
 
 TEST_F(MemoryIoTest, AOnceAccessAcrossTwoFramesIsUnalignedNotOutside) {
-  const FramesIo io(frames_);
+  std::vector<UFrame> scattered;
+  for (int i = 0; i < 2; ++i) scattered.push_back(NewFrame());
+  const FramesIo io{std::span<const UFrame>(scattered)};
   EXPECT_TRUE(
       Refused(io.ReadOnce<uint32_t>(kPageSize - 2), StatusCode::kInvalidArgument, {"0xffe"}));
   EXPECT_TRUE(Refused(io.WriteOnce<uint32_t>(kPageSize - 2, 1), StatusCode::kInvalidArgument));

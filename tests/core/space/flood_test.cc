@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One CPU unmaps and protects as fast as it can, while everything it gives up is retired by another
-// CPU, which only comes to interrupt points, and a reader holds up every grace period. What is held
-// back stays below the bounds of the machine's options.
+// What is held back stays within bounds: those of the machine's options while everything that one
+// CPU gives up is retired by another, which only comes to interrupt points, and a reader holds up
+// every grace period; and those of the memory.
 
 #include <algorithm>
 #include <atomic>
@@ -109,6 +109,59 @@ TEST_F(Flood, OfFlushesIsHeldBack) {
         })));
   });
   EXPECT_LE(machine().tlb().allocations() - before, kSpares + kInFlightLimit + 2);
+}
+
+// Much more than the machine's memory is mapped and unmapped in large pieces, by one CPU, while
+// nobody reads: what is retired must come back before memory runs out.
+class LargeUnmaps : public MachineTest {
+ protected:
+  static constexpr uint64_t kPages = 500;  // of 4096
+  static constexpr int kRounds = 50;
+
+  void MapAndUnmap(VmSpace::CursorMut& cursor) {
+    const VirtAddr start = cursor.virt_addr();
+    for (uint64_t i = 0; i < kPages; ++i)
+      Must(cursor.Map(MappedFrames(NewFrame(), kReadWriteUser)));
+    Must(cursor.Jump(start));
+    EXPECT_EQ(Must(cursor.Unmap(kPages * kPageSize)).pages, kPages);
+    Must(cursor.Jump(start));
+  }
+  static VirtRange Range() { return {VirtAddr(0), VirtAddr(kPages * kPageSize)}; }
+};
+
+TEST_F(LargeUnmaps, DoNotExhaustMemory) {
+  const auto space = NewSpace();
+  for (int round = 0; round < kRounds; ++round) {
+    VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Range()));
+    MapAndUnmap(cursor);
+  }
+}
+
+TEST_F(LargeUnmaps, ByCursorsThatNeverWaitDoNotExhaustMemory) {
+  const auto space = NewSpace();
+  for (int round = 0; round < kRounds; ++round) {
+    VmSpace::CursorMut cursor = Must(space->TryOpenCursorMut(pin(), Range()));
+    MapAndUnmap(cursor);
+  }
+}
+
+TEST_F(LargeUnmaps, ThroughOneCursorDoNotExhaustMemory) {
+  const auto space = NewSpace();
+  VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Range()));
+  for (int round = 0; round < kRounds; ++round) MapAndUnmap(cursor);
+}
+
+TEST_F(LargeUnmaps, OfWholeTablesDoNotExhaustMemory) {
+  const auto space = NewSpace();
+  constexpr uint64_t kSpan = uint64_t{2} << 20;
+  for (int round = 0; round < kRounds; ++round) {
+    const VirtAddr start(static_cast<uint64_t>(round) * kSpan);
+    VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), {start, start.Plus(kSpan)}));
+    for (uint64_t i = 0; i < kPages; ++i)
+      Must(cursor.Map(MappedFrames(NewFrame(), kReadWriteUser)));
+    Must(cursor.Jump(start));
+    EXPECT_EQ(Must(cursor.Unmap(kSpan)).pages, kPages);
+  }
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "gtest/gtest.h"
 #include "paddock/core/page_table/hardware_walk.h"
+#include "paddock/core/space/kvirt_area.h"
 #include "paddock/tests/support/machine_fixture.h"
 
 namespace paddock {

@@ -83,13 +83,14 @@ TEST(CheckUnmapContract, ALostDirtyBitOutsideIsFound) {
 TEST(CheckProtectContract, PropertiesChangeAndFramesStay) {
   const PropertyEdit edit{.clear = PageFlags::kWrite};
   const AbstractTable right = AfterProtect(Before(), Pages(2, 2), edit);
-  EXPECT_TRUE(CheckProtect(Before(), right, Pages(2, 2), edit).ok());
-  ExpectBroken(CheckProtect(Before(), Before(), Pages(2, 2), edit), "0x2000");
-  ExpectBroken(CheckProtect(Before(), AfterProtect(right, Pages(4, 1), edit), Pages(2, 2), edit),
+  EXPECT_TRUE(CheckProtect(Before(), right, Pages(2, 2), edit, 2).ok());
+  ExpectBroken(CheckProtect(Before(), Before(), Pages(2, 2), edit, 2), "0x2000");
+  ExpectBroken(CheckProtect(Before(), AfterProtect(right, Pages(4, 1), edit), Pages(2, 2), edit, 2),
                "0x4000");
-  ExpectBroken(
-      CheckProtect(Before(), AfterMap(right, Pages(3, 1), Frame(7), kReadUser), Pages(2, 2), edit),
-      "0x3000");
+  ExpectBroken(CheckProtect(Before(), AfterMap(right, Pages(3, 1), Frame(7), kReadUser),
+                            Pages(2, 2), edit, 2),
+               "0x3000");
+  ExpectBroken(CheckProtect(Before(), right, Pages(2, 2), edit, 3), "returned 3");
 }
 
 TEST(CheckQueryContract, TheWholeSlotIsJudgedInsideTheLockedRange) {
