@@ -76,8 +76,7 @@ class StrongAddress {
 // The addresses from `start` up to, not including, `end`. It holds whatever a caller passed,
 // unvalidated on purpose: empty, reversed and unaligned ranges exist so that they can be refused
 // with a message. `end` 0 after a `start` other than 0 means 2^64, so a range can reach the last
-// address;
-// `[0, 0)` is empty, and all 2^64 addresses at once have no representation.
+// address; `[0, 0)` is empty, and all 2^64 addresses at once have no representation.
 template <typename Addr>
 struct AddressRange {
   Addr start;

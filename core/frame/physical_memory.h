@@ -2,8 +2,8 @@
 //
 // A contiguous space of physical addresses [base, base + size) and the host memory behind it.
 //
-//   absl::StatusOr<std::unique_ptr<PhysicalMemory>> memory = PhysicalMemory::Anonymous(uint64_t{64}
-//   << 30); std::byte* byte = (*memory)->Data(PhysAddr(0x1000));
+//   auto memory = PhysicalMemory::Anonymous(uint64_t{64} << 30);
+//   std::byte* byte = (*memory)->Data(PhysAddr(0x1000));
 //
 // Anonymous memory and memory files are reserved, not used: they read as zeros and cost host memory
 // only where they are written. A memory file can be given to another process, or to a hypervisor as

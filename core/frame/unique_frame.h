@@ -2,10 +2,10 @@
 //
 // The only owner of a frame: metadata and contents may be changed freely.
 //
-//   absl::StatusOr<UniqueFrame<DmaBuffer>> frame = frames.AllocateUnique(DmaBuffer{7},
-//   Zeroing::kZero); frame->meta().device = 8; Frame<DmaBuffer> shared =
-//   std::move(*frame).IntoShared(); absl::StatusOr<UniqueFrame<DmaBuffer>> again =
-//   std::move(shared).IntoUnique();
+//   auto frame = frames.AllocateUnique(DmaBuffer{7}, Zeroing::kZero);
+//   frame->meta().device = 8;
+//   Frame<DmaBuffer> shared = std::move(*frame).IntoShared();
+//   absl::StatusOr<UniqueFrame<DmaBuffer>> again = std::move(shared).IntoUnique();
 //
 // Thread safety: a value. Failure: see each function. Cost: two words; changing between unique and
 // shared is one atomic operation.

@@ -4,12 +4,11 @@
 // and how it lets go. Strict two-phase locking over the tree, in the order (preorder of the tree,
 // granule index). docs/locking.md tells the protocol and why each rule matters.
 //
-//   find      walk from the root without locks, inside a read-side section, to the covering node:
-//   the
-//             lowest node that must be locked for the range to be decided below it
+//   find      walk from the root without locks, inside a read-side section, to the covering node,
+//             the lowest node that must be locked for the range to be decided below it
 //   claim     the granules of the covering node that the range touches; look whether the node was
-//   cut out
-//             in the meantime; from here on claims protect what is below, and the section ends
+//             cut out in the meantime; from here on claims protect what is below, and the section
+//             ends
 //   subtree   claim in every node below, depth first, lowest index first
 //   release   the same in strict reverse order
 //

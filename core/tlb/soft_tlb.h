@@ -6,9 +6,8 @@
 // missing flush shows as a lookup that returns the old translation.
 //
 //   if (std::optional<TlbEntry> hit = tlb.Lookup(tag, va); !hit) {
-//     // Walk the tables. No interrupt point may lie between the walk and Insert: a flush served
-//     there
-//     // would miss the entry.
+//     // Walk the tables. No interrupt point may lie between the walk and Insert: a flush that is
+//     // served there would miss the entry.
 //     tlb.Insert(tag, TlbEntry{page, bytes, frame, property, generation_of_frame});
 //   }
 //   tlb.FlushRange(tag, range);

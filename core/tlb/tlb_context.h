@@ -28,9 +28,8 @@ enum class TlbScope : uint8_t {
   // One address space: its translations are used where it is active.
   kSpace,
   // Addresses that every space sees (a kernel's half): every CPU may hold translations of them,
-  // under
-  // any tag. At most one such context per TlbSystem at a time; it is destroyed when all CPUs are
-  // idle.
+  // under any tag. At most one such context per TlbSystem at a time; it is destroyed when all CPUs
+  // are idle.
   kMachine,
 };
 
