@@ -85,9 +85,7 @@ class FrameTable {
   FrameTable(const FrameTable&) = delete;
   FrameTable& operator=(const FrameTable&) = delete;
 
-  // --- Handles. RESOURCE_EXHAUSTED: no frame.
-
-  // Defined in frame.h.
+  // One frame and its handle. RESOURCE_EXHAUSTED, here and below: no frame. Defined in frame.h.
   template <FrameMeta M>
   absl::StatusOr<Frame<M>> Allocate(M meta, Zeroing zeroing);
   // The frame at `address`, chosen by the caller, contents as they are. INVALID_ARGUMENT: not
@@ -113,10 +111,9 @@ class FrameTable {
   absl::StatusOr<Segment<M>> AllocateSegment(uint64_t pages, uint64_t align_pages, MetaFn meta_of,
                                              Zeroing zeroing);
 
-  // --- Raw ownership: the caller owns one reference to each frame and must Release it.
-
-  // A frame with one shared owner and metadata of zeros. Precondition: zeros are a valid object of
-  // the kind's metadata (for example, an empty class).
+  // Raw ownership, of one reference to each frame, which the caller must Release: a frame with one
+  // shared owner and metadata of zeros. Precondition: zeros are a valid object of the kind's
+  // metadata (for example, an empty class).
   absl::StatusOr<PhysAddr> AllocateRaw(const MetaVtable& kind, Zeroing zeroing);
 
   // One more reference to each frame of `run`, or to none: RESOURCE_EXHAUSTED if one is saturated.
@@ -133,8 +130,6 @@ class FrameTable {
   void MarkAccessedDirty(FrameRun run, PageFlags flags) {
     if (HasAny(flags, PageFlags::kAccessed | PageFlags::kDirty)) AddFlags(run, flags);
   }
-
-  // --- Slots and memory.
 
   bool Contains(PhysAddr address) const { return memory_.Contains(address); }
   // The slot of the frame that holds `address`. Precondition: Contains(address).
@@ -157,8 +152,7 @@ class FrameTable {
   FrameAllocator& allocator() { return *allocator_; }
   uint32_t max_references() const { return options_.max_references; }
 
-  // --- Numbers. In frames; exact when quiescent.
-
+  // In frames; exact when quiescent.
   uint64_t total_pages() const { return memory_.size() >> kPageBits; }
   uint64_t used_pages() const { return total_pages() - allocator_->free_pages(); }
   uint64_t peak_used_pages() const { return allocator_->peak_used_pages(); }

@@ -108,8 +108,7 @@ class KernelSpace {
   absl::Status MakeTopTables(const CpuPin& pin);
   absl::Status MapMemory(const CpuPin& pin);
 
-  // --- The addresses of areas, for KVirtArea.
-
+  // For KVirtArea, down to CheckAfterStep.
   // Addresses for an area, with the first of `alignments` that can be had. INVALID_ARGUMENT:
   // `bytes` is 0 or not a multiple of a page. RESOURCE_EXHAUSTED: too few addresses are free, also
   // after a flush of all that was destroyed.
@@ -130,8 +129,6 @@ class KernelSpace {
   // Unmaps the area if this thread can, or leaves it to whoever next has a pin and can.
   void Abandon(VirtRange area);
   void CheckAfterStep(const CpuPin& pin);
-
-  // --- Quarantine.
 
   void UnmapAbandoned(const CpuPin& pin);
   void Flush(const CpuPin& pin, AddressQuarantine::Round round, Wait wait);

@@ -120,8 +120,6 @@ class ConfigConformance : public TableTest<typename S::Config> {
 
 TYPED_TEST_SUITE_P(ConfigConformance);
 
-// --- The managed addresses.
-
 TYPED_TEST_P(ConfigConformance, TheManagedAddressesAreOneCanonicalStretch) {
   using C = typename TypeParam::Config;
   using Geo = Geometry<typename C::Format>;
@@ -161,8 +159,6 @@ TYPED_TEST_P(ConfigConformance, ThePagesBesideTheTableAreRefused) {
     EXPECT_TRUE(refuses(*above));
   }
 }
-
-// --- Items and their raw form.
 
 TYPED_TEST_P(ConfigConformance, TheRawFormIsOneThatALeafHolds) {
   typename TestFixture::Checks checks(this->frames());
@@ -212,8 +208,6 @@ TYPED_TEST_P(ConfigConformance, FramesOfAnotherMachineAreNotMapped) {
   }
   other.ExpectNothingLeft(other_pin);
 }
-
-// --- Items in a table.
 
 TYPED_TEST_P(ConfigConformance, MappedItemsAreFoundAsTheyWereGiven) {
   for (int level = 1; level <= TestFixture::Geo::kLevels; ++level) {
