@@ -14,7 +14,9 @@
 //   absl::StatusOr<VmReader<Fallible>> reader = (*space)->Reader(pin, va, bytes);
 //
 // Thread safety: every function from any pinned thread. A space stays alive while it is active
-// anywhere. Cost: see PageTable; switching spaces is two updates of a CPU set.
+// anywhere. Cost: see PageTable; switching spaces is two updates of a CPU set. Destroying one
+// releases its frames without a delivery to the transport (core/tlb/transport.h): who caches
+// translations by frame unmaps everything first.
 
 #ifndef PADDOCK_CORE_SPACE_VM_SPACE_H_
 #define PADDOCK_CORE_SPACE_VM_SPACE_H_

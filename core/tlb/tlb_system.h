@@ -73,7 +73,8 @@ class TlbSystem final : public CpuObserver {
  public:
   struct Options {
     // Ranges, touching ones merged, that a batch keeps apart before it flushes the whole space; 0
-    // to ShootdownBatch::kMaxRanges.
+    // to ShootdownBatch::kMaxRanges. Not pages: a range costs a SoftTlb no more than a look at every
+    // entry, however long it is. See transport.h for those that flush page by page.
     uint32_t full_flush_threshold = 32;
     // Of each CPU's SoftTlb, for each page size. `tlb_sets` is a power of two; together at most
     // SoftTlb::kMaxEntries.

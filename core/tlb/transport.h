@@ -15,16 +15,20 @@
 // The contract of Deliver:
 // - It never waits for a target: two CPUs may be delivering to each other.
 // - Every target is acknowledged exactly once, by any thread that is pinned to a CPU of the
-// machine,
-//   during the call or later, once that CPU cannot use any translation the batch names. On the
-//   target's own thread `batch.Handle(pin)` does both: flush its SoftTlb and acknowledge.
+//   machine, during the call or later, once that CPU cannot use any translation the batch names.
+//   On the target's own thread `batch.Handle(pin)` does both: flush its SoftTlb and acknowledge.
 // - It may act on `ranges()` (or everything of `tag()` if `full()`), or, with kEveryBatch, on the
-// frame
-//   runs: what the ranges translated to, and tables that were cut out. They stay in use until all
-//   targets have acknowledged and a grace period has passed.
+//   frame runs: what the ranges translated to, and tables that were cut out. They stay in use until
+//   all targets have acknowledged and a grace period has passed.
 // - The batch must not be touched after its last acknowledgement; until Deliver returns, the caller
-// of
-//   Deliver holds one of its own.
+//   of Deliver holds one of its own.
+// - A batch is full once it has more ranges than `full_flush_threshold`, touching ones merged,
+//   however many pages they have: a transport that flushes page by page decides itself when a full
+//   flush is cheaper.
+//
+// Destroying a space or a table releases its frames at once and delivers nothing: no CPU runs it any
+// more, and its tag is never used again. Who caches translations by frame (kEveryBatch) unmaps
+// everything first.
 //
 // Thread safety: Deliver is called from any CPU, concurrently. Failure: none is allowed; a target
 // that cannot be reached has to be made to forget by other means.
