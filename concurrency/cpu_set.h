@@ -19,8 +19,9 @@
 //   targets.Remove(pin.cpu());
 //   targets.ForEach([&](CpuId cpu) { bus.Send(cpu, &request); });
 //
-// A CPU outside of [0, kMaxCpus), or outside of the size of an AtomicCpuSet, is a broken invariant
-// (checked). Neither class allocates.
+// A CPU outside of [0, kMaxCpus), or outside of the size of an AtomicCpuSet, is a broken invariant;
+// Contains and EmptyExcept of an AtomicCpuSet look at the size in debug builds only. Neither class
+// allocates.
 namespace paddock {
 
 inline constexpr uint32_t kMaxCpus = 1024;

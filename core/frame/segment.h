@@ -40,7 +40,7 @@ class [[nodiscard]] Segment {
   class Iterator;
 
   // Owns nothing, like a segment that was moved from or emptied: pages() is 0, and only assignment,
-  // destruction, iteration and the Take and Drop functions are allowed.
+  // destruction, iteration and the functions that take frames out are allowed.
   Segment() = default;
   // Takes the reference over; of an empty frame, none.
   explicit Segment(Frame<M>&& frame) {

@@ -12,9 +12,11 @@
 //   ... re-read the lock word, sleep until waiter.state() != kWaiting ...
 //   queues.Withdraw(waiter, leaving);   // always, before the waiter goes out of scope
 //
-// Fairness: a release wakes the oldest waiter of a granule, which then competes with newcomers.
-// Once it has waited for `kHandOffNs` the releaser leaves the granule's bit set and gives it to the
-// waiter instead, so a stream of newcomers cannot keep anybody out.
+// Fairness: a release wakes the oldest waiter of a granule, which then competes with newcomers. A
+// woken one that starts again from the root instead passes the wake-up on to the next, so N waiters
+// may mean N wake-ups for one release. Once a waiter has waited for `kHandOffNs` the releaser leaves
+// the granule's bit set and gives it to the waiter instead, so a stream of newcomers cannot keep
+// anybody out.
 //
 // Thread safety: every function from any thread. Cost: one spin lock per call; nobody who finds a
 // granule free comes here.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The contracts of core/spec, applied to a cursor: in builds with PADDOCK_CHECKED every operation
-// takes the view of its locked range before and after and stops the process if the postcondition
-// does not hold. In other builds everything here is empty.
+// that changes the table takes the view of its locked range before and after and stops the process
+// if the postcondition does not hold. Query, QueryItem, FindNext and Jump have none: each of them
+// would have to take that view. In other builds everything here is empty.
 
 #ifndef PADDOCK_CORE_PAGE_TABLE_CURSOR_CONTRACTS_H_
 #define PADDOCK_CORE_PAGE_TABLE_CURSOR_CONTRACTS_H_
