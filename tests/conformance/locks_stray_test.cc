@@ -39,7 +39,7 @@ class Stray : public TableTest<BareConfig<Watched<F>>> {
       hooks.after_load = [&](Pte* loaded, Pte) {
         if (loaded != entry || ++loads != nth) return;
         stopped.Set();
-        go_on.Await();
+        EXPECT_TRUE(go_on.Await()) << "what was to run meanwhile waits for the one that stands";
       };
       ScopedEntryHooks watch(hooks);
       body(cpu);

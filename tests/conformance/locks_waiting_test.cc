@@ -131,10 +131,9 @@ TEST_F(Waiting, ACursorWaitsForNoGracePeriod) {
   threads.Run(1, [&](const CpuPin& cpu) {
     RcuReadGuard guard(world().rcu(), cpu);
     inside.Set();
-    leave.Await();
+    EXPECT_TRUE(leave.Await()) << "a cursor waited for this section";
   });
   ASSERT_TRUE(inside.Await());
-  // If any of these waited for the section, the test would end with `leave` never set.
   MapPage(VirtAddr(0), PhysAddr(kGiB), 2);
   EXPECT_TRUE(IsOk(Open(Bytes(0, kGiB)).Unmap(kGiB)));
   for (int i = 0; i < 500; ++i) {

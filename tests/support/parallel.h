@@ -30,7 +30,7 @@ inline constexpr std::chrono::seconds kPatience{20};
 
 // Waits until `done()`, calling `meanwhile()` all along. False: it did not come true in time.
 template <typename Done, typename Meanwhile>
-bool Eventually(Done done, Meanwhile meanwhile) {
+[[nodiscard]] bool Eventually(Done done, Meanwhile meanwhile) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (!done()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
@@ -40,7 +40,7 @@ bool Eventually(Done done, Meanwhile meanwhile) {
   return true;
 }
 template <typename Done>
-bool Eventually(Done done) {
+[[nodiscard]] bool Eventually(Done done) {
   return Eventually(done, [] {});
 }
 
@@ -54,11 +54,12 @@ class Event {
  public:
   void Set() { set_.store(true, std::memory_order_release); }
   bool IsSet() const { return set_.load(std::memory_order_acquire); }
+  // False: it did not happen in time.
   template <typename Meanwhile>
-  bool Await(Meanwhile meanwhile) const {
+  [[nodiscard]] bool Await(Meanwhile meanwhile) const {
     return Eventually([this] { return IsSet(); }, meanwhile);
   }
-  bool Await() const {
+  [[nodiscard]] bool Await() const {
     return Await([] {});
   }
 
@@ -72,11 +73,11 @@ class Rendezvous {
   explicit Rendezvous(uint32_t size) : size_(size) {}
   // False: the others did not come.
   template <typename Meanwhile>
-  bool Meet(Meanwhile meanwhile) {
+  [[nodiscard]] bool Meet(Meanwhile meanwhile) {
     arrived_.fetch_add(1);
     return Eventually([this] { return arrived_.load() >= size_; }, meanwhile);
   }
-  bool Meet() {
+  [[nodiscard]] bool Meet() {
     return Meet([] {});
   }
 

@@ -121,7 +121,7 @@ TEST_F(GranuleClaim, AClaimThatWaitedLongIsHandedTheGranule) {
     GranuleClaimer claimer(world_.env(), cpu, kForever);
     EXPECT_TRUE(claimer.ClaimAll(slot_, 1));
     got_it.Set();
-    let_go.Await();
+    EXPECT_TRUE(let_go.Await());
     Release(1);
   });
   EXPECT_TRUE(Eventually([&] { return Marks() == 1; }));

@@ -163,14 +163,13 @@ TEST_F(VmSpaceTest, DestroyingSpacesFreesEverything) {
   EXPECT_EQ(frames().used_pages(), frames_at_start());
 }
 
-// If it waited, the test would end with `leave` never set.
 TEST_F(VmSpaceTest, DestroyingASpaceWaitsForNoGracePeriod) {
   Event inside, leave;
   CpuThreads threads(machine().cpus());
   threads.Run(1, [&](const CpuPin& cpu) {
     RcuReadGuard guard(machine().rcu(), cpu);
     inside.Set();
-    leave.Await();
+    EXPECT_TRUE(leave.Await()) << "destroying a space waited for this section";
   });
   ASSERT_TRUE(inside.Await());
   for (int round = 0; round < 10; ++round) MapNew(*NewSpace(), Page(1));
