@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <random>
 
@@ -51,6 +52,25 @@ class Granules : public TableTest<BareConfig<x86_64::Format4>> {
     });
     threads.Join();
     return excluded;
+  }
+  // Whether another CPU gets cursors over these ranges, one after the other.
+  void ExpectFree(std::initializer_list<VirtRange> ranges) {
+    CpuThreads threads(world().cpus());
+    threads.Run(1, [&](const CpuPin& cpu) {
+      for (const VirtRange range : ranges) {
+        EXPECT_TRUE(IsOk(table().TryOpenCursorMut(cpu, range))) << Describe(range);
+      }
+    });
+  }
+  void ExpectBlocked(std::initializer_list<VirtRange> ranges) {
+    CpuThreads threads(world().cpus());
+    threads.Run(1, [&](const CpuPin& cpu) {
+      for (const VirtRange range : ranges) {
+        EXPECT_TRUE(Refused(table().TryOpenCursorMut(cpu, range), absl::StatusCode::kUnavailable,
+                            {"locked by another cursor"}))
+            << Describe(range);
+      }
+    });
   }
 };
 
@@ -104,26 +124,25 @@ TEST_F(Granules, ReadingCursorsExcludeToo) {
 }
 
 TEST_F(Granules, AStoppedCursorBlocksOnlyItsOwnGranules) {
-  // Pages 512..515: a hole, so that the cursor stands above the leaf table; and one in a leaf
-  // table.
+  // In a leaf table, which the cursor made or found.
   for (const bool with_table : {false, true}) {
     SCOPED_TRACE(with_table);
     if (with_table) MapRun(Pages(512, 4), 1);
     const CursorMut<Config> stopped = Open(Pages(512, 4));
-    CpuThreads threads(world().cpus());
-    threads.Run(1, [&](const CpuPin& cpu) {
-      for (const VirtRange range : {Pages(0, 512), Pages(520, 8), Pages(1024, 1), Bytes(kGiB, kGiB),
-                                    Bytes(8 * kGiB, 4 * kGiB)}) {
-        EXPECT_TRUE(IsOk(table().TryOpenCursorMut(cpu, range))) << Describe(range);
-      }
-      for (const VirtRange range :
-           {Pages(515, 1), Pages(511, 2), Bytes(0, kGiB), Bytes(0, 4 * kGiB)}) {
-        EXPECT_TRUE(Refused(table().TryOpenCursorMut(cpu, range), absl::StatusCode::kUnavailable,
-                            {"locked by another cursor"}))
-            << Describe(range);
-      }
-    });
+    ExpectBlocked({Pages(515, 1), Pages(511, 2), Bytes(0, kGiB), Bytes(0, 4 * kGiB)});
+    ExpectFree({Pages(0, 512), Pages(520, 8), Pages(1024, 1), Bytes(kGiB, kGiB),
+                Bytes(8 * kGiB, 4 * kGiB)});
   }
+}
+
+// One that maps nothing makes no tables: it stands at the hole, here an entry of the root, and has
+// the eight entries of that granule, 512 GiB each.
+TEST_F(Granules, ACursorStoppedAboveAHoleBlocksTheGranuleOfTheHole) {
+  constexpr uint64_t kTiB = kGiB << 10;
+  const CursorMut<Config> stopped = Open(Pages(512, 4), {.intent = Intent::kNoMap});
+  ExpectBlocked({Pages(515, 1), Pages(0, 1), Bytes(kGiB, kGiB), Bytes(kTiB, kPageSize),
+                 Bytes(4 * kTiB - kPageSize, kPageSize)});
+  ExpectFree({Bytes(4 * kTiB, kPageSize), Bytes(8 * kTiB, kTiB)});
 }
 
 // Each writer maps all pages of the range to its own round; whoever comes later finds one round,
