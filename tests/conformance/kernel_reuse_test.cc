@@ -27,9 +27,19 @@ class KernelReuse : public KernelAreaTest {
       : KernelAreaTest(std::move(options)) {}
 
   AccessResult Load(const CpuPin& cpu, VirtAddr va) { return Must(machine().KernelLoad(cpu, va)); }
-  // CPU 2 creates an area of the whole window, all of which is in quarantine: it sends a flush,
-  // which CPU 1 does not acknowledge, and is not done.
-  void ExpectCreationFlushes(CpuThreads& threads, Event& created) {
+  // `destroy` puts all of the window into quarantine while CPU 1 runs and comes to no interrupt
+  // point. CPU 2 then creates an area of the whole window: it sends a flush, and is done only when
+  // CPU 1 has acknowledged that.
+  void ExpectCreationWaitsForAFlushAfter(absl::FunctionRef<void()> destroy) {
+    Event active, may_poll, created;
+    CpuThreads threads(machine().cpus());
+    threads.Run(1, [&](const CpuPin& cpu) {
+      active.Set();
+      EXPECT_TRUE(may_poll.Await());  // without an interrupt point
+      EXPECT_TRUE(created.Await([&] { machine().Poll(cpu); }));
+    });
+    ASSERT_TRUE(active.Await());
+    destroy();
     EXPECT_EQ(kernel().stats().quarantined_pages, kWindowPages);
     const uint64_t batches = machine().tlb().stats().batches;
     threads.Run(2, [&](const CpuPin& cpu) {
@@ -40,9 +50,11 @@ class KernelReuse : public KernelAreaTest {
                            [&] { machine().Poll(pin()); }));
     EXPECT_FALSE(created.IsSet());
     EXPECT_EQ(kernel().stats().quarantined_pages, kWindowPages);
+    may_poll.Set();
+    EXPECT_TRUE(AwaitServing(created));
   }
   // The main thread is CPU 0 and has to acknowledge flushes while it waits.
-  bool AwaitServing(const Event& event) {
+  [[nodiscard]] bool AwaitServing(const Event& event) {
     return event.Await([&] { machine().Poll(pin()); });
   }
 };
@@ -111,23 +123,13 @@ TEST_F(KernelReuse, TheDestroyingCpuIsFlushedLikeAnyOther) {
 // to unmap when the area goes, and still CPUs may have it.
 TEST_F(KernelReuse, WaitsForAFlushThatTheOwnersCursorSent) {
   KVirtArea area = NewArea(pin(), kWindowPages);
-  Event active, may_poll, created;
-  CpuThreads threads(machine().cpus());
-  threads.Run(1, [&](const CpuPin& cpu) {
-    active.Set();
-    EXPECT_TRUE(may_poll.Await());  // without an interrupt point
-    EXPECT_TRUE(created.Await([&] { machine().Poll(cpu); }));
+  ExpectCreationWaitsForAFlushAfter([&] {
+    {
+      auto cursor = Must(kernel().table().OpenCursorMut(pin(), area.range()));
+      EXPECT_EQ(Must(cursor.Unmap(cursor.remaining())).pages, kWindowPages);
+    }
+    EXPECT_TRUE(IsOk(area.Destroy(pin())));
   });
-  ASSERT_TRUE(active.Await());
-  {
-    auto cursor = Must(kernel().table().OpenCursorMut(pin(), area.range()));
-    EXPECT_EQ(Must(cursor.Unmap(cursor.remaining())).pages, kWindowPages);
-  }
-  EXPECT_TRUE(IsOk(area.Destroy(pin())));
-  ExpectCreationFlushes(threads, created);
-  may_poll.Set();
-  EXPECT_TRUE(AwaitServing(created));
-  threads.Join();
 }
 
 class KernelReuseWithPromptFlushes : public KernelReuse {
@@ -143,22 +145,12 @@ class KernelReuseWithPromptFlushes : public KernelReuse {
 // A flush of the addresses was sent before, by another CPU, and not acknowledged. Who needs them
 // sends one of its own, rather than to wait for somebody else's.
 TEST_F(KernelReuseWithPromptFlushes, WaitsForAFlushOfItsOwnIfOthersAreUnderWay) {
-  KVirtArea old_area = NewArea(pin(), kWindowPages);
-  Event active, may_poll, created;
-  CpuThreads threads(machine().cpus());
-  threads.Run(1, [&](const CpuPin& cpu) {
-    active.Set();
-    EXPECT_TRUE(may_poll.Await());  // without an interrupt point
-    EXPECT_TRUE(created.Await([&] { machine().Poll(cpu); }));
+  KVirtArea area = NewArea(pin(), kWindowPages);
+  ExpectCreationWaitsForAFlushAfter([&] {
+    const uint64_t batches = machine().tlb().stats().batches;
+    EXPECT_TRUE(IsOk(area.Destroy(pin())));
+    EXPECT_EQ(machine().tlb().stats().batches, batches + 1);
   });
-  ASSERT_TRUE(active.Await());
-  const uint64_t batches = machine().tlb().stats().batches;
-  EXPECT_TRUE(IsOk(old_area.Destroy(pin())));
-  EXPECT_EQ(machine().tlb().stats().batches, batches + 1);
-  ExpectCreationFlushes(threads, created);
-  may_poll.Set();
-  EXPECT_TRUE(AwaitServing(created));
-  threads.Join();
 }
 
 class KernelReuseInBatches : public KernelReuse {
