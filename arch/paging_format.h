@@ -114,6 +114,8 @@ enum class FlushNeed : uint8_t {
 //   EncodeLeaf(address, property, level)
 //   EncodeTable(address)  an entry that restricts nothing; precondition: page-aligned, not too wide
 //   WithProperty(leaf, property, level)  the same frame, another property
+//       A property that leaves of one level can express, those of all lower leaf levels can too:
+//       splitting relies on it
 //   SplitLeaf(leaf, level, index)
 //       entry `index` of the table (level-1) that maps the same memory with the same property,
 //       accessed and dirty included; precondition: IsLeafLevel(level-1)

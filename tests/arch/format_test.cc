@@ -104,6 +104,18 @@ TYPED_TEST(EveryFormat, WithPropertyKeepsTheFrameAndNothingElse) {
   });
 }
 
+TYPED_TEST(EveryFormat, WhatALeafCanExpressThoseOfLowerLevelsCanToo) {
+  this->ForEachLeafLevel([&](int high) {
+    for (const PageProperty& property : this->Properties(high)) {
+      for (int low = 1; low < high; ++low) {
+        if (!TypeParam::IsLeafLevel(low)) continue;
+        ASSERT_TRUE(TypeParam::EncodeLeaf(PhysAddr(0), property, low).ok())
+            << Describe(property).c_str() << " at level " << low;
+      }
+    }
+  });
+}
+
 TYPED_TEST(EveryFormat, SplitPiecesMapTheSameMemoryWithTheSameProperty) {
   using G = Geometry<TypeParam>;
   this->ForEachLeafLevel([&](int level) {
