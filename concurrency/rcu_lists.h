@@ -69,7 +69,6 @@ class RcuSealedLists {
   uint64_t weight() const {
     return due_.weight() + waiting_[0].list.weight() + waiting_[1].list.weight();
   }
-  bool has_due() const { return !due_.empty(); }
 
   // The epoch at which something that is not due yet will be, or 0 if nothing waits.
   uint64_t next_due_epoch() const {

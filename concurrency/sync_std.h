@@ -222,11 +222,6 @@ class ThreadSlots {
     *free = {key, value};
     return true;
   }
-  static void Clear(const void* key) {
-    for (Slot& slot : slots_) {
-      if (slot.key == key) slot = {};
-    }
-  }
 
  private:
   struct Slot {

@@ -506,12 +506,6 @@ void** Execution::Slot(const void* key, bool create) {
   return &free->value;
 }
 
-void Execution::ClearSlot(const void* key) {
-  for (Thread::Slot& slot : self().slots) {
-    if (slot.key == key) slot = {};
-  }
-}
-
 // --- What is told to people.
 
 HostString Execution::NameOf(uintptr_t address) const {

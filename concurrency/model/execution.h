@@ -112,7 +112,6 @@ class Execution {
   void JoinThread(ThreadId thread, std::source_location where);
   // The calling thread's slot of that key; null if there is none, or none left to create.
   void** Slot(const void* key, bool create);
-  void ClearSlot(const void* key);
 
   void ReleaseMemory(const void* start, size_t bytes, std::source_location where);
   void TakeMemory(const void* start, size_t bytes, std::source_location where);

@@ -142,14 +142,6 @@ bool ThreadSlots::Set(const void* key, void* value) {
   return true;
 }
 
-void ThreadSlots::Clear(const void* key) {
-  if (model::Execution* const execution = model::Execution::Current()) {
-    execution->ClearSlot(key);
-  } else if (HostSlot* const slot = FindHostSlot(key)) {
-    *slot = {};
-  }
-}
-
 }  // namespace model_backend
 }  // namespace sync
 }  // namespace paddock

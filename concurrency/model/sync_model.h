@@ -330,7 +330,6 @@ class ThreadSlots {
 
   static void* Get(const void* key);
   static bool Set(const void* key, void* value);
-  static void Clear(const void* key);
 };
 
 }  // namespace model_backend

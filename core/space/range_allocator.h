@@ -9,7 +9,8 @@
 //
 // Best fit: the smallest free range that holds the request wherever it starts, the lowest of those;
 // with an alignment, one that only happens to hold it serves if it is the smallest of all, or if
-// there is no other. It knows addresses only, neither tables nor TLBs: a range is given back when nobody can use it any more.
+// there is no other. It knows addresses only, neither tables nor TLBs: a range is given back when
+// nobody can use it any more.
 //
 // Thread safety: none of its own; the owner's lock. Failure: an error changes nothing; freeing what
 // is not allocated is a broken invariant. Cost: O(log n) in the number of free ranges. Only an
@@ -50,7 +51,6 @@ class RangeAllocator {
   // Precondition: all of `range` is allocated; not necessarily in one piece.
   void Free(VirtRange range);
 
-  VirtRange window() const { return window_; }
   uint64_t free_bytes() const { return free_pages_ * kPageSize; }
   // Free ranges, each with something in use, or the end of the window, at either side.
   size_t free_ranges() const { return by_start_.size(); }

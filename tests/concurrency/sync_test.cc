@@ -126,27 +126,29 @@ TEST(Parker, TwoThreadsThatWakeEachOtherNeverMissOne) {
   EXPECT_EQ(plain, kRounds);
 }
 
+// Slots end with their thread, so each test has one of its own.
 TEST(ThreadSlots, BelongToTheThread) {
   int key = 0;
   int value = 0;
-  ASSERT_TRUE(sync::ThreadSlots::Set(&key, &value));
-  EXPECT_EQ(sync::ThreadSlots::Get(&key), &value);
-  sync::Thread([&] { EXPECT_EQ(sync::ThreadSlots::Get(&key), nullptr); }).Join();
-  sync::ThreadSlots::Clear(&key);
+  sync::Thread([&] {
+    ASSERT_TRUE(sync::ThreadSlots::Set(&key, &value));
+    EXPECT_EQ(sync::ThreadSlots::Get(&key), &value);
+    sync::Thread([&] { EXPECT_EQ(sync::ThreadSlots::Get(&key), nullptr); }).Join();
+  }).Join();
   EXPECT_EQ(sync::ThreadSlots::Get(&key), nullptr);
 }
 
-TEST(ThreadSlots, RefuseOneKeyTooManyAndTakeItAfterAClear) {
+TEST(ThreadSlots, RefuseOneKeyTooMany) {
   std::array<int, sync::ThreadSlots::kCapacity + 1> keys{};
-  for (size_t i = 0; i < sync::ThreadSlots::kCapacity; ++i) {
-    ASSERT_TRUE(sync::ThreadSlots::Set(&keys[i], &keys[i]));
-  }
-  EXPECT_FALSE(sync::ThreadSlots::Set(&keys.back(), &keys[0]));
-  EXPECT_TRUE(sync::ThreadSlots::Set(&keys[3], &keys[5])) << "an existing key is overwritten";
-  EXPECT_EQ(sync::ThreadSlots::Get(&keys[3]), &keys[5]);
-  sync::ThreadSlots::Clear(&keys[0]);
-  EXPECT_TRUE(sync::ThreadSlots::Set(&keys.back(), &keys[0]));
-  for (const int& key : keys) sync::ThreadSlots::Clear(&key);
+  sync::Thread([&] {
+    for (size_t i = 0; i < sync::ThreadSlots::kCapacity; ++i) {
+      ASSERT_TRUE(sync::ThreadSlots::Set(&keys[i], &keys[i]));
+    }
+    EXPECT_FALSE(sync::ThreadSlots::Set(&keys.back(), &keys[0]));
+    EXPECT_EQ(sync::ThreadSlots::Get(&keys.back()), nullptr);
+    EXPECT_TRUE(sync::ThreadSlots::Set(&keys[3], &keys[5])) << "an existing key is overwritten";
+    EXPECT_EQ(sync::ThreadSlots::Get(&keys[3]), &keys[5]);
+  }).Join();
 }
 
 }  // namespace
