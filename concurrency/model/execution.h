@@ -70,7 +70,7 @@ class Execution {
   uint32_t ticks() const { return tick_; }
   const HostVector<HostString>& reached() const { return reached_; }
 
-  // --- For the backend and for scenarios, on a thread of the execution.
+  // What follows is for the backend and for scenarios, on a thread of the execution.
 
   // The execution that the caller is a part of; null outside.
   static Execution* Current() { return current_execution; }
