@@ -26,53 +26,62 @@ void ForEachOrder(Test test) {
   }
 }
 
-Outcomes MessagePassing(sync::Order store, sync::Order load) {
+// What the threads of one test share, and the registers that they load into.
+struct Cells {
+  Atomic<int> x{0};
+  Atomic<int> y{0};
+  Atomic<int> z{0};
+  int a = -1;
+  int b = -1;
+  int c = -1;
+  int d = -1;
+};
+
+// All outcomes of one thread for each of `bodies`; `registers` is asked when they have ended.
+template <class Result, class... Bodies>
+Outcomes OutcomesOf(Result registers, Bodies... bodies) {
   return AllOutcomes([=] {
-    Atomic<int> data(0);
-    Atomic<int> flag(0);
-    int seen_flag = -1;
-    int seen_data = -1;
+    Cells cells;
     {
-      const Thread writer([&] {
-        data.store(1, sync::relaxed);
-        flag.store(1, store);
-      });
-      const Thread reader([&] {
-        seen_flag = flag.load(load);
-        seen_data = data.load(sync::relaxed);
-      });
+      const Thread threads[] = {Thread([&cells, bodies] { bodies(cells); })...};
     }
-    return Registers({seen_flag, seen_data});
+    return registers(cells);
   });
 }
 
+constexpr auto kAB = [](const Cells& m) { return Registers({m.a, m.b}); };
+constexpr auto kABC = [](const Cells& m) { return Registers({m.a, m.b, m.c}); };
+
 TEST(Litmus, MessagePassingNeedsReleaseAndAcquire) {
   ForEachOrder([](sync::Order store, sync::Order load) {
+    const Outcomes seen = OutcomesOf(
+        kAB,
+        [=](Cells& m) {
+          m.x.store(1, sync::relaxed);
+          m.y.store(1, store);
+        },
+        [=](Cells& m) {
+          m.a = m.y.load(load);
+          m.b = m.x.load(sync::relaxed);
+        });
     Outcomes expected = {"0 0", "0 1", "1 1"};
     if (!model::Releases(store) || !model::Acquires(load)) expected.insert("1 0");
-    EXPECT_EQ(MessagePassing(store, load), expected);
+    EXPECT_EQ(seen, expected);
   });
 }
 
 TEST(Litmus, StoreBufferingNeedsSequentialConsistencyOnAllFour) {
   ForEachOrder([](sync::Order store, sync::Order load) {
-    const Outcomes seen = AllOutcomes([=] {
-      Atomic<int> x(0);
-      Atomic<int> y(0);
-      int a = -1;
-      int b = -1;
-      {
-        const Thread first([&] {
-          x.store(1, store);
-          a = y.load(load);
+    const Outcomes seen = OutcomesOf(
+        kAB,
+        [=](Cells& m) {
+          m.x.store(1, store);
+          m.a = m.y.load(load);
+        },
+        [=](Cells& m) {
+          m.y.store(1, store);
+          m.b = m.x.load(load);
         });
-        const Thread second([&] {
-          y.store(1, store);
-          b = x.load(load);
-        });
-      }
-      return Registers({a, b});
-    });
     Outcomes expected = {"0 1", "1 0", "1 1"};
     if (store != sync::seq_cst || load != sync::seq_cst) expected.insert("0 0");
     EXPECT_EQ(seen, expected);
@@ -82,23 +91,16 @@ TEST(Litmus, StoreBufferingNeedsSequentialConsistencyOnAllFour) {
 // C++20 allows 1 1 for weak orders; the model executes in program order and never produces it.
 TEST(Litmus, LoadBufferingIsNeverProduced) {
   ForEachOrder([](sync::Order store, sync::Order load) {
-    const Outcomes seen = AllOutcomes([=] {
-      Atomic<int> x(0);
-      Atomic<int> y(0);
-      int a = -1;
-      int b = -1;
-      {
-        const Thread first([&] {
-          a = x.load(load);
-          y.store(1, store);
+    const Outcomes seen = OutcomesOf(
+        kAB,
+        [=](Cells& m) {
+          m.a = m.x.load(load);
+          m.y.store(1, store);
+        },
+        [=](Cells& m) {
+          m.b = m.y.load(load);
+          m.x.store(1, store);
         });
-        const Thread second([&] {
-          b = y.load(load);
-          x.store(1, store);
-        });
-      }
-      return Registers({a, b});
-    });
     EXPECT_EQ(seen, (Outcomes{"0 0", "0 1", "1 0"}));
   });
 }
@@ -106,24 +108,17 @@ TEST(Litmus, LoadBufferingIsNeverProduced) {
 // Two readers that disagree about the order of two independent writes.
 TEST(Litmus, IndependentReadsAgreeOnlyIfAllAreSequentiallyConsistent) {
   ForEachOrder([](sync::Order store, sync::Order load) {
-    const Outcomes seen = AllOutcomes([=] {
-      Atomic<int> x(0);
-      Atomic<int> y(0);
-      std::array<int, 4> r{};
-      {
-        const Thread write_x([&] { x.store(1, store); });
-        const Thread write_y([&] { y.store(1, store); });
-        const Thread read_xy([&] {
-          r[0] = x.load(load);
-          r[1] = y.load(load);
-        });
-        const Thread read_yx([&] {
-          r[2] = y.load(load);
-          r[3] = x.load(load);
-        });
-      }
-      return Registers({r[0], r[1], r[2], r[3]});
-    });
+    const Outcomes seen = OutcomesOf([](const Cells& m) { return Registers({m.a, m.b, m.c, m.d}); },
+                                     [=](Cells& m) { m.x.store(1, store); },  //
+                                     [=](Cells& m) { m.y.store(1, store); },
+                                     [=](Cells& m) {
+                                       m.a = m.x.load(load);
+                                       m.b = m.y.load(load);
+                                     },
+                                     [=](Cells& m) {
+                                       m.c = m.y.load(load);
+                                       m.d = m.x.load(load);
+                                     });
     // With seq_cst loads alone the order is total already (C++20, [atomics.order] p4): each load
     // that reads the old value precedes the one that has read the new value.
     EXPECT_EQ(seen.contains("1 0 1 0"), load != sync::seq_cst);
@@ -133,93 +128,64 @@ TEST(Litmus, IndependentReadsAgreeOnlyIfAllAreSequentiallyConsistent) {
 
 TEST(Litmus, ReadsOfOneLocationNeverGoBack) {
   ForEachOrder([](sync::Order store, sync::Order load) {
-    const Outcomes seen = AllOutcomes([=] {
-      Atomic<int> x(0);
-      int a = -1;
-      int b = -1;
-      {
-        const Thread writer([&] {
-          x.store(1, store);
-          x.store(2, store);
+    const Outcomes seen = OutcomesOf(
+        kAB,
+        [=](Cells& m) {
+          m.x.store(1, store);
+          m.x.store(2, store);
+        },
+        [=](Cells& m) {
+          m.a = m.x.load(load);
+          m.b = m.x.load(load);
         });
-        const Thread reader([&] {
-          a = x.load(load);
-          b = x.load(load);
-        });
-      }
-      return Registers({a, b});
-    });
     EXPECT_EQ(seen, (Outcomes{"0 0", "0 1", "0 2", "1 1", "1 2", "2 2"}));
   });
 }
 
 TEST(Litmus, AThreadReadsItsOwnStoreOrALaterOne) {
-  const Outcomes seen = AllOutcomes([] {
-    Atomic<int> x(0);
-    int a = -1;
-    {
-      const Thread first([&] {
-        x.store(1, sync::relaxed);
-        a = x.load(sync::relaxed);
-      });
-      const Thread second([&] { x.store(2, sync::relaxed); });
-    }
-    return Registers({a, x.load(sync::relaxed)});
-  });
+  const Outcomes seen =
+      OutcomesOf([](const Cells& m) { return Registers({m.a, m.x.load(sync::relaxed)}); },
+                 [](Cells& m) {
+                   m.x.store(1, sync::relaxed);
+                   m.a = m.x.load(sync::relaxed);
+                 },
+                 [](Cells& m) { m.x.store(2, sync::relaxed); });
   // 2 1 would read a store that its own one overwrites afterwards.
   EXPECT_EQ(seen, (Outcomes{"1 1", "1 2", "2 2"}));
 }
 
 // What one thread read binds those whom it tells.
 TEST(Litmus, ReadsThatHappenBeforeBindLaterReads) {
-  const Outcomes seen = AllOutcomes([] {
-    Atomic<int> x(0);
-    Atomic<int> told(0);
-    int a = -1;
-    int b = -1;
-    int c = -1;
-    {
-      const Thread writer([&] { x.store(1, sync::relaxed); });
-      const Thread teller([&] {
-        a = x.load(sync::relaxed);
-        told.store(1, sync::release);
+  const Outcomes seen = OutcomesOf(
+      kABC, [](Cells& m) { m.x.store(1, sync::relaxed); },
+      [](Cells& m) {
+        m.a = m.x.load(sync::relaxed);
+        m.y.store(1, sync::release);
+      },
+      [](Cells& m) {
+        m.b = m.y.load(sync::acquire);
+        m.c = m.x.load(sync::relaxed);
       });
-      const Thread listener([&] {
-        b = told.load(sync::acquire);
-        c = x.load(sync::relaxed);
-      });
-    }
-    return Registers({a, b, c});
-  });
   EXPECT_FALSE(seen.contains("1 1 0"));
   EXPECT_TRUE(seen.contains("1 0 0"));
   EXPECT_TRUE(seen.contains("0 1 0"));
 }
 
 TEST(Litmus, CausalityIsTransitive) {
-  const Outcomes seen = AllOutcomes([] {
-    Atomic<int> x(0);
-    Atomic<int> y(0);
-    Atomic<int> z(0);
-    int a = -1;
-    int b = -1;
-    int c = -1;
-    {
-      const Thread first([&] {
-        x.store(1, sync::relaxed);
-        y.store(1, sync::release);
+  const Outcomes seen = OutcomesOf(
+      kABC,
+      [](Cells& m) {
+        m.x.store(1, sync::relaxed);
+        m.y.store(1, sync::release);
+      },
+      [](Cells& m) {
+        m.a = m.y.load(sync::acquire);
+        m.z.store(1, sync::release);
+      },
+      [](Cells& m) {
+        m.b = m.z.load(sync::acquire);
+        m.c = m.x.load(sync::relaxed);
       });
-      const Thread second([&] {
-        a = y.load(sync::acquire);
-        z.store(1, sync::release);
-      });
-      const Thread third([&] {
-        b = z.load(sync::acquire);
-        c = x.load(sync::relaxed);
-      });
-    }
-    return Registers({a, b, c});
-  });
   EXPECT_FALSE(seen.contains("1 1 0"));
   EXPECT_TRUE(seen.contains("1 1 1"));
   EXPECT_TRUE(seen.contains("0 1 0"));
@@ -227,24 +193,17 @@ TEST(Litmus, CausalityIsTransitive) {
 
 TEST(Litmus, ReadModifyWritesContinueAReleaseSequence) {
   for (const sync::Order middle : {sync::relaxed, sync::acquire, sync::release, sync::seq_cst}) {
-    const Outcomes seen = AllOutcomes([=] {
-      Atomic<int> data(0);
-      Atomic<int> flag(0);
-      int a = -1;
-      int b = -1;
-      {
-        const Thread writer([&] {
-          data.store(1, sync::relaxed);
-          flag.store(1, sync::release);
+    const Outcomes seen = OutcomesOf(
+        kAB,
+        [](Cells& m) {
+          m.x.store(1, sync::relaxed);
+          m.y.store(1, sync::release);
+        },
+        [=](Cells& m) { m.y.fetch_add(1, middle); },
+        [](Cells& m) {
+          m.a = m.y.load(sync::acquire);
+          m.b = m.x.load(sync::relaxed);
         });
-        const Thread counter([&] { flag.fetch_add(1, middle); });
-        const Thread reader([&] {
-          a = flag.load(sync::acquire);
-          b = data.load(sync::relaxed);
-        });
-      }
-      return Registers({a, b});
-    });
     EXPECT_FALSE(seen.contains("2 0"));
     EXPECT_TRUE(seen.contains("2 1"));
   }
@@ -252,24 +211,17 @@ TEST(Litmus, ReadModifyWritesContinueAReleaseSequence) {
 
 // Since C++20 a plain store ends the sequence, even one by the same thread.
 TEST(Litmus, ARelaxedStoreEndsAReleaseSequence) {
-  const Outcomes seen = AllOutcomes([] {
-    Atomic<int> data(0);
-    Atomic<int> flag(0);
-    int a = -1;
-    int b = -1;
-    {
-      const Thread writer([&] {
-        data.store(1, sync::relaxed);
-        flag.store(1, sync::release);
-        flag.store(2, sync::relaxed);
+  const Outcomes seen = OutcomesOf(
+      kAB,
+      [](Cells& m) {
+        m.x.store(1, sync::relaxed);
+        m.y.store(1, sync::release);
+        m.y.store(2, sync::relaxed);
+      },
+      [](Cells& m) {
+        m.a = m.y.load(sync::acquire);
+        m.b = m.x.load(sync::relaxed);
       });
-      const Thread reader([&] {
-        a = flag.load(sync::acquire);
-        b = data.load(sync::relaxed);
-      });
-    }
-    return Registers({a, b});
-  });
   EXPECT_FALSE(seen.contains("1 0"));
   EXPECT_TRUE(seen.contains("2 0"));
 }
@@ -277,21 +229,18 @@ TEST(Litmus, ARelaxedStoreEndsAReleaseSequence) {
 // C++20 allows 1 1 at the end for weak orders; the model's modification order is that of execution.
 TEST(Litmus, TwoPlusTwoWritesAreNeverReversed) {
   ForEachOrder([](sync::Order store, sync::Order) {
-    const Outcomes seen = AllOutcomes([=] {
-      Atomic<int> x(0);
-      Atomic<int> y(0);
-      {
-        const Thread first([&] {
-          x.store(1, store);
-          y.store(2, store);
+    const Outcomes seen = OutcomesOf(
+        [](const Cells& m) {
+          return Registers({m.x.load(sync::relaxed), m.y.load(sync::relaxed)});
+        },
+        [=](Cells& m) {
+          m.x.store(1, store);
+          m.y.store(2, store);
+        },
+        [=](Cells& m) {
+          m.y.store(1, store);
+          m.x.store(2, store);
         });
-        const Thread second([&] {
-          y.store(1, store);
-          x.store(2, store);
-        });
-      }
-      return Registers({x.load(sync::relaxed), y.load(sync::relaxed)});
-    });
     EXPECT_EQ(seen, (Outcomes{"1 2", "2 1", "2 2"}));
   });
 }
@@ -299,22 +248,16 @@ TEST(Litmus, TwoPlusTwoWritesAreNeverReversed) {
 // The shape R: a store against a store, then a load.
 TEST(Litmus, AStoreThatWinsMayStillMissAnEarlierOneUnlessSequentiallyConsistent) {
   ForEachOrder([](sync::Order store, sync::Order load) {
-    const Outcomes seen = AllOutcomes([=] {
-      Atomic<int> x(0);
-      Atomic<int> y(0);
-      int a = -1;
-      {
-        const Thread first([&] {
-          x.store(1, store);
-          y.store(1, store);
-        });
-        const Thread second([&] {
-          y.store(2, store);
-          a = x.load(load);
-        });
-      }
-      return Registers({y.load(sync::relaxed), a});
-    });
+    const Outcomes seen =
+        OutcomesOf([](const Cells& m) { return Registers({m.y.load(sync::relaxed), m.a}); },
+                   [=](Cells& m) {
+                     m.x.store(1, store);
+                     m.y.store(1, store);
+                   },
+                   [=](Cells& m) {
+                     m.y.store(2, store);
+                     m.a = m.x.load(load);
+                   });
     EXPECT_EQ(seen.contains("2 0"), store != sync::seq_cst || load != sync::seq_cst);
   });
 }
