@@ -31,8 +31,9 @@ struct Operation {
 
 // Whether the two, of different threads, lead to the same state in either order.
 constexpr bool Independent(const Operation& a, const Operation& b) {
-  if (a.kind == OpKind::kStart || b.kind == OpKind::kStart) return true;
+  // What follows an operation may read the clock, also what follows kStart.
   if (a.kind == OpKind::kTime || b.kind == OpKind::kTime) return false;
+  if (a.kind == OpKind::kStart || b.kind == OpKind::kStart) return true;
   if (a.address != b.address) return true;
   if (a.kind != OpKind::kLoad || b.kind != OpKind::kLoad) return false;
   // A seq_cst load keeps later ones from reading something older.

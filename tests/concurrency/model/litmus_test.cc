@@ -281,6 +281,20 @@ TEST(Litmus, ReadModifyWritesReadTheNewestAndLoseNothing) {
   }
 }
 
+// Reading the clock is no operation of its own: it belongs to the one before, here the start.
+TEST(Litmus, AThreadMayStartBeforeOrAfterTheClockJumps) {
+  const Outcomes seen = AllOutcomes([] {
+    const uint64_t start_ns = sync::NowNs();
+    int passed_ns = -1;
+    {
+      const Thread jumper([] { model::AdvanceTime(5); });
+      const Thread reader([&] { passed_ns = static_cast<int>(sync::NowNs() - start_ns); });
+    }
+    return Registers({passed_ns});
+  });
+  EXPECT_EQ(seen, (Outcomes{"0", "5"}));
+}
+
 // Sleep sets leave out executions, never outcomes.
 TEST(Litmus, SleepSetsReachTheSameOutcomesInFewerExecutions) {
   const auto test = [] {
