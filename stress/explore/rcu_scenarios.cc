@@ -16,11 +16,12 @@
 namespace paddock::explore {
 namespace {
 
-// CPUs and a domain that seals every object by itself.
+// CPUs and a domain that seals objects by themselves, unless told otherwise.
 struct RcuWorld {
   CpuRegistry cpus{3};
-  RcuDomain rcu{cpus, {.batch_size = 1}};
+  RcuDomain rcu;
 
+  explicit RcuWorld(uint32_t batch_size = 1) : rcu(cpus, {.batch_size = batch_size}) {}
   ~RcuWorld() {
     {
       const CpuPin pin = Must(cpus.Pin(CpuId{2}));
@@ -31,14 +32,7 @@ struct RcuWorld {
   }
 
   void Run(const std::vector<std::function<void(const CpuPin&)>>& bodies) {
-    std::vector<sync::Thread> threads;
-    for (uint32_t cpu = 0; cpu < bodies.size(); ++cpu) {
-      threads.emplace_back([this, cpu, &body = bodies[cpu]] {
-        model::NameThread("CPU " + std::to_string(cpu));
-        const CpuPin pin = Must(cpus.Pin(CpuId{cpu}));
-        body(pin);
-      });
-    }
+    RunPinned(cpus, bodies);
   }
 };
 
@@ -143,6 +137,48 @@ void TwoWritersOneReader() {
              [&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); }});
 }
 
+// The machine ends: the domain is destroyed with objects sealed, open, and left by CPUs that went
+// idle while others read. Everything is reclaimed, once.
+void DomainIsDestroyed() {
+  Object first(1);
+  Object second(2);
+  Object lone(3);
+  {
+    CpuRegistry cpus(2);
+    RcuDomain rcu(cpus, {.batch_size = 2});
+    Root root(&first);
+    RunPinned(cpus, {[&](const CpuPin& pin) { ReadTwice(rcu, pin, root); },
+                     [&](const CpuPin& pin) {
+                       rcu.Retire(pin, &lone);
+                       rcu.Retire(pin, root.exchange(&second, sync::seq_cst));
+                       rcu.Poll(pin);
+                       rcu.Poll(pin);
+                       model::Reach(first.reclaimed ? "reclaimed before" : "left for the end");
+                     }});
+  }
+  model::Expect(first.reclaimed && lone.reclaimed, "nothing is left when the domain ends");
+  model::Expect(!second.reclaimed, "what was not retired is not reclaimed");
+}
+
+// One CPU drains while another reads, retires something itself and goes idle with it.
+void DrainAgainstReader() {
+  RcuWorld world(/*batch_size=*/2);
+  Object first(1);
+  Object second(2);
+  Object others(3);
+  Root root(&first);
+  world.Run({[&](const CpuPin& pin) {
+               ReadTwice(world.rcu, pin, root);
+               world.rcu.Retire(pin, &others);
+             },
+             [&](const CpuPin& pin) {
+               world.rcu.Retire(pin, root.exchange(&second, sync::seq_cst));
+               world.rcu.Drain(pin);
+               model::Expect(first.reclaimed, "Drain reclaims what this CPU retired");
+               if (others.reclaimed) model::Reach("and what an idle CPU left");
+             }});
+}
+
 }  // namespace
 
 std::vector<model::Scenario> RcuScenarios() {
@@ -173,6 +209,17 @@ std::vector<model::Scenario> RcuScenarios() {
        .body = &TwoWritersOneReader,
        .must_reach = {"sees the old object", "reclaimed at once"},
        .bound = 2},
+      {.name = "rcu_shutdown",
+       .what = "the domain ends with objects that readers may just have left",
+       .body = &DomainIsDestroyed,
+       .must_reach = {"sees the old object", "sees the new object", "reclaimed before",
+                      "left for the end"},
+       .bound = 3},
+      {.name = "rcu_drain",
+       .what = "one CPU drains while another reads and goes idle with a backlog",
+       .body = &DrainAgainstReader,
+       .must_reach = {"sees the old object", "sees the new object", "and what an idle CPU left"},
+       .bound = 3},
   };
 }
 

@@ -19,7 +19,11 @@ std::vector<model::Scenario> RcuScenarios();
 std::vector<model::Scenario> ShootdownScenarios();
 std::vector<model::Scenario> FrameScenarios();
 std::vector<model::Scenario> CursorScenarios();
+std::vector<model::Scenario> CrowdScenarios();
 std::vector<model::Scenario> TableScenarios();
+std::vector<model::Scenario> SplitScenarios();
+std::vector<model::Scenario> KernelScenarios();
+std::vector<model::Scenario> LedgerScenarios();
 
 // All of them, in the order in which they run.
 const std::vector<model::Scenario>& AllScenarios();

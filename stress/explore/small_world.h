@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The smallest machine that page tables can live in, made anew for every execution: three CPUs, 64
-// frames, retired objects sealed one by one. Frames that are given back are poisoned: an access to
-// an entry in one of them is a violation, and so is a frame that is freed without being ordered
-// after the last access.
+// frames that are poisoned when they are given back, retired objects sealed one by one.
 //
 //   SmallTable<TinyConfig> world;
 //   const PhysAddr frame = world.MapNew(pin, Pages(0, 1));
@@ -23,8 +21,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "paddock/arch/tiny.h"
 #include "paddock/concurrency/cpu.h"
 #include "paddock/concurrency/ipi_bus.h"
@@ -39,19 +35,12 @@
 #include "paddock/core/space/mapped_frames.h"
 #include "paddock/core/spec/abstract_table.h"
 #include "paddock/core/tlb/tlb_system.h"
+#include "paddock/stress/explore/poisoned_memory.h"
 
 namespace paddock::explore {
 
-// Takes the value out, or fails the execution.
-template <class T>
-T Must(absl::StatusOr<T> result, std::source_location where = std::source_location::current()) {
-  model::Expect(result.ok(), std::string(result.status().message()), where);
-  return *std::move(result);
-}
-inline void Must(const absl::Status& status,
-                 std::source_location where = std::source_location::current()) {
-  model::Expect(status.ok(), std::string(status.message()), where);
-}
+// Runs each body on a thread of its own, pinned to the CPU of its number, and waits for all.
+void RunPinned(CpuRegistry& cpus, const std::vector<std::function<void(const CpuPin&)>>& bodies);
 
 class SmallWorld {
  public:
@@ -60,13 +49,14 @@ class SmallWorld {
   static constexpr uint32_t kSetupCpu = kCpus - 1;
   static constexpr uint64_t kFrames = 64;
 
-  SmallWorld();
+  explicit SmallWorld(TagMode tags = TagMode::kTagged);
   ~SmallWorld();
   SmallWorld(const SmallWorld&) = delete;
   SmallWorld& operator=(const SmallWorld&) = delete;
 
-  // Runs each body on a thread of its own, pinned to the CPU of its number, and waits for all.
-  void Run(const std::vector<std::function<void(const CpuPin&)>>& bodies);
+  void Run(const std::vector<std::function<void(const CpuPin&)>>& bodies) {
+    RunPinned(cpus_, bodies);
+  }
 
   CpuPin Pin(uint32_t cpu) { return Must(cpus_.Pin(CpuId{cpu})); }
   void Poll(const CpuPin& pin) {
@@ -87,6 +77,7 @@ class SmallWorld {
   CpuRegistry cpus_;
   RcuDomain rcu_;
   IpiBus bus_;
+  const FrameBytes bytes_;
   std::unique_ptr<PhysicalMemory> memory_;
   std::unique_ptr<FrameTable> frames_;
   TlbSystem tlb_;
@@ -106,7 +97,7 @@ constexpr VirtAddr Page(uint64_t number) { return VirtAddr(number * kPageSize); 
 template <PageTableConfig C>
 class SmallTable : public SmallWorld {
  public:
-  SmallTable() {
+  explicit SmallTable(TagMode tags = TagMode::kTagged) : SmallWorld(tags) {
     const CpuPin pin = Pin(kSetupCpu);
     table_ = Must(PageTable<C>::Create(env(), pin));
   }
