@@ -32,7 +32,7 @@ HardwareWalkResult HardwareWalk(FrameTable& frames, PhysAddr root, const RcuRead
   if (!Geo::IsCanonical(va)) return {WalkFault::kNotPresent, {}};
   Node<F> node(frames, root);
   int level = Geo::kLevels;
-  Pte pte = node.Load(Geo::Index(offset, level));
+  Pte pte = node.LoadAsHardware(Geo::Index(offset, level));
   for (;;) {
     const uint64_t index = Geo::Index(offset, level);
     switch (F::Kind(pte, level)) {
@@ -40,7 +40,7 @@ HardwareWalkResult HardwareWalk(FrameTable& frames, PhysAddr root, const RcuRead
         return {WalkFault::kNotPresent, {}};
       case EntryKind::kTable:
         node = Node<F>::Child(frames, pte, level--);
-        pte = node.Load(Geo::Index(offset, level));
+        pte = node.LoadAsHardware(Geo::Index(offset, level));
         continue;
       case EntryKind::kLeaf:
         break;

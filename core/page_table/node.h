@@ -75,6 +75,11 @@ class Node {
     return Ref(entries_[index]).load(sync::acquire);
   }
 
+  // What hardware reads on a TLB miss. Sequentially consistent: a CPU that joins the set of those
+  // to be told, and is not seen there by who exchanged the entry before looking, must not read what
+  // was there before. The order that it has on every machine has to be said in C++.
+  Pte LoadAsHardware(uint64_t index) const { return Ref(entries_[index]).load(sync::seq_cst); }
+
   // Stores over an absent entry.
   void Store(uint64_t index, Pte pte, int level) {
     Occupy(index, level);

@@ -111,9 +111,9 @@ void TlbSystem::Activate(const CpuPin& pin, TlbContext& context) {
   // this CPU comes after what the dispatcher did. In the second case, if others hold entries, it
   // reads the new generation and flushes what it kept from earlier; if nobody does, it cannot have
   // kept anything, and its walks read the changed entry. Join after reading the generation, or read
-  // the set before counting, and a CPU that kept old entries is told by neither. The walk itself
-  // may use acquire loads: on every machine, the seq_cst load of the generation stays after the
-  // joining, and they stay after it.
+  // the set before counting, and a CPU that kept old entries is told by neither. The walk is part
+  // of it (Node::LoadAsHardware): with acquire loads C++ would let it read the old entry, after a
+  // dispatcher that believed to be alone.
   context.holders_.Add(pin.cpu(), sync::seq_cst);
   context.active_.Add(pin.cpu(), sync::seq_cst);
   if (options_.tag_mode == TagMode::kUntagged) {

@@ -47,9 +47,13 @@ void UnmapAndReuse(World& world, const CpuPin& pin) {
   sync::AtomicRef<uint64_t>(*word).store(7, sync::relaxed);
 }
 
+// Accessed already: a walk that sets the bit by compare-exchange would see the newest entry.
 void MapPage(World& world) {
   const CpuPin pin = world.Pin(World::kSetupCpu);
-  world.MapNew(pin, Pages(0, 1));
+  CursorMut<TinyConfig> cursor = world.Open(pin, Pages(0, 1));
+  PageProperty property = kReadWriteUser;
+  property.flags |= PageFlags::kAccessed;
+  Must(cursor.Map(MappedFrames(world.NewFrame(), property)));
 }
 
 void SyncWithEachOther() {
@@ -132,9 +136,10 @@ void WakingAgainstUnmap() {
              }});
 }
 
-// The CPU runs another space meanwhile, and keeps the translation under its tag.
-void SwitchingAgainstUnmap() {
-  World world;
+// The CPU runs another space meanwhile, and keeps the translation under its tag; without tags it
+// must have lost it.
+void SwitchingAgainstUnmap(TagMode tags) {
+  World world(tags);
   MapPage(world);
   TlbContext other(world.tlb());
   {
@@ -149,6 +154,49 @@ void SwitchingAgainstUnmap() {
                AccessPage(world, pin, Page(0));
                world.tlb().Deactivate(pin);
              }});
+}
+
+// The CPU runs the space, leaves it for another one while the flush is on its way to it, and comes
+// back.
+void LeavingAgainstUnmap() {
+  World world;
+  MapPage(world);
+  TlbContext other(world.tlb());
+  {
+    const CpuPin pin = world.Pin(1);
+    world.tlb().Activate(pin, world.table().tlb_context());
+    AccessPage(world, pin, Page(0));
+  }
+  world.Run({[&](const CpuPin& pin) { UnmapAndReuse(world, pin); },
+             [&](const CpuPin& pin) {
+               world.tlb().Activate(pin, other);
+               world.tlb().Activate(pin, world.table().tlb_context());
+               AccessPage(world, pin, Page(0));
+               world.tlb().Deactivate(pin);
+             }});
+  if (world.tlb().stats().interrupts != 0) model::Reach("was told");
+  if (world.tlb().stats().lazy_skips != 0) model::Reach("was not told");
+}
+
+// One CPU unmaps, one runs the space, one ran it: the first waits for the second and lets the third
+// catch up. The order in which they look at each other is left to them.
+void RunningAndLazyAgainstUnmap() {
+  World world;
+  MapPage(world);
+  TlbContext other(world.tlb());
+  for (const uint32_t cpu : {1u, 2u}) {
+    const CpuPin pin = world.Pin(cpu);
+    world.tlb().Activate(pin, world.table().tlb_context());
+    AccessPage(world, pin, Page(0));
+    if (cpu == 2) world.tlb().Activate(pin, other);
+  }
+  const auto use = [&](const CpuPin& pin) {
+    world.tlb().Activate(pin, world.table().tlb_context());
+    AccessPage(world, pin, Page(0));
+    world.tlb().Deactivate(pin);
+  };
+  world.Run({[&](const CpuPin& pin) { UnmapAndReuse(world, pin); }, use, use});
+  if (world.tlb().stats().lazy_catchups != 0) model::Reach("caught up");
 }
 
 }  // namespace
@@ -177,8 +225,23 @@ std::vector<model::Scenario> ShootdownScenarios() {
        .bound = 2},
       {.name = "shootdown_switch",
        .what = "a CPU comes back to a space whose translation is being flushed",
-       .body = &SwitchingAgainstUnmap,
+       .body = [] { SwitchingAgainstUnmap(TagMode::kTagged); },
        .must_reach = {"hit", "fault"},
+       .bound = 2},
+      {.name = "shootdown_untagged",
+       .what = "the same without tags: the switch has flushed it",
+       .body = [] { SwitchingAgainstUnmap(TagMode::kUntagged); },
+       .must_reach = {"miss", "fault"},
+       .bound = 3},
+      {.name = "shootdown_leave",
+       .what = "a CPU leaves a space while a flush is on its way to it, and comes back",
+       .body = &LeavingAgainstUnmap,
+       .must_reach = {"hit", "fault", "was told", "was not told"},
+       .bound = 3},
+      {.name = "shootdown_three",
+       .what = "a CPU flushes one that runs the space and one that ran it",
+       .body = &RunningAndLazyAgainstUnmap,
+       .must_reach = {"hit", "fault", "caught up"},
        .bound = 2},
   };
 }
