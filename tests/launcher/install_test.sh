@@ -67,6 +67,12 @@ expect 0 "waiting for the other package manager, up to 300 s" ./paddock stress
 expect_call '^apt-get -qq -o DPkg::Lock::Timeout=300 update$'
 expect_call '^apt-get -qq -o DPkg::Lock::Timeout=300 install '
 
+# A lock that cannot be taken, here because it is a folder.
+apt < /dev/null
+mkdir -p "$work/cache/install.lock"
+expect 3 "cannot open $work/cache/install.lock" env PADDOCK_CACHE="$work/cache" ./paddock stress
+refuse_call '^apt-get '
+
 # Two at a time: the second waits for the first, and finds everything installed.
 mkfifo "$work/first" "$work/go" "$work/second"
 apt << 'END'

@@ -94,7 +94,7 @@ refuse_without_apt() {
 lock_installation() {
   local folder=${PADDOCK_CACHE:-$HOME/.cache/paddock}
   mkdir -p "$folder" || fail_environment "cannot make the folder $folder"
-  exec 9> "$folder/install.lock"
+  exec 9> "$folder/install.lock" || fail_environment "cannot open $folder/install.lock"
   if ! flock -n 9; then
     echo "paddock: waiting for another ./paddock that is installing packages" >&2
     flock 9
