@@ -53,26 +53,34 @@ class ActiveThread {
   BenchThread thread_;
 };
 
+// What is copied between frames.
+struct TwoSegments {
+  explicit TwoSegments(benchmark::State& state)
+      : thread(state),
+        bytes(static_cast<uint64_t>(state.range(0))),
+        from(NewSegment(*thread, bytes)),
+        to(NewSegment(*thread, bytes)) {}
+
+  ActiveThread thread;
+  const uint64_t bytes;
+  const USegment from;
+  const USegment to;
+};
+
 void Memcpy(benchmark::State& state) {
-  ActiveThread thread(state);
-  const auto bytes = static_cast<uint64_t>(state.range(0));
-  const USegment from = NewSegment(*thread, bytes);
-  const USegment to = NewSegment(*thread, bytes);
+  TwoSegments segments(state);
   for (auto _ : state) {
-    std::memcpy(to.Data(), from.Data(), bytes);
+    std::memcpy(segments.to.Data(), segments.from.Data(), segments.bytes);
     benchmark::ClobberMemory();
   }
 }
 
 // From frames to frames.
 void Copy(benchmark::State& state) {
-  ActiveThread thread(state);
-  const auto bytes = static_cast<uint64_t>(state.range(0));
-  const USegment from = NewSegment(*thread, bytes);
-  const USegment to = NewSegment(*thread, bytes);
+  TwoSegments segments(state);
   for (auto _ : state) {
-    VmReader reader(from);
-    VmWriter writer(to);
+    VmReader reader(segments.from);
+    VmWriter writer(segments.to);
     benchmark::DoNotOptimize(reader.Read(writer));
   }
 }
