@@ -93,7 +93,6 @@ class TransactionLog {
   void FoundNothing(LoggedKind kind, VirtRange searched) { Append(kind, searched); }
 
   uint32_t thread() const { return thread_; }
-  bool in_transaction() const { return open_; }
   // Finished ones. The harness starts a round when some log has enough of them.
   size_t transaction_count() const { return transactions_.size() - (open_ ? 1 : 0); }
   size_t operation_count() const { return operations_.size(); }

@@ -8,7 +8,6 @@ namespace paddock {
 namespace {
 
 // Linux, uapi/asm-generic/mman*.h and uapi/linux/mman.h.
-constexpr uint64_t kMapFixed = 0x10;
 constexpr uint64_t kMapPopulate = 0x8000;
 constexpr uint64_t kMadvDontNeed = 4;
 constexpr uint64_t kMadvFree = 8;
@@ -60,7 +59,6 @@ TraceMeaning Mmap(const TraceEvent& enter, uint64_t result, uint64_t user_end) {
   if (range->IsEmpty()) return Skip(kEmptyRange);
   TraceMeaning meaning = Operation(TraceOpKind::kReserve, *range);
   meaning.operation->access = enter.args[2] & 7;
-  if (enter.args[3] & kMapFixed) meaning.operation->replaces = TraceReplaces::kExisting;
   if (enter.args[3] & kMapPopulate) {
     if (range->size() > kMaxTracePopulateBytes) return Skip("populating more than 4 GiB");
     if (meaning.operation->access != 0) meaning.operation->backing = TraceBacking::kNow;

@@ -33,7 +33,7 @@ struct TraceHeap {
 };
 
 struct TraceMeaning {
-  // Kind, range, source, access, backing and replaces are set; access is that of the call, or none.
+  // Kind, range, source, access and backing are set; access is that of the call, or none.
   std::optional<TraceOperation> operation;
   // Why there is no operation; one of a fixed set of texts.
   std::string_view skipped;

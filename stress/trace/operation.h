@@ -17,7 +17,9 @@ namespace paddock {
 enum class TraceOpKind : uint8_t {
   kFault,       // one page is touched: map a frame there, unless one is mapped already
   kReserve,     // mmap: `range` becomes an area of `access`, with nothing mapped in it; whatever
-                // was mapped there before is unmapped first (see `replaces`)
+                // was mapped there before is unmapped first, whether the program asked for that
+                // (MAP_FIXED) or not: a plan that starts in the middle of a program's life, or
+                // threads that run free, meet mappings where the program had none
   kProtect,     // mprotect: what is mapped in `range`, and the area, get `access`
   kUnmap,       // munmap: area and mappings go
   kDiscard,     // madvise that drops pages: mappings go, the area stays
@@ -40,17 +42,13 @@ inline constexpr TraceAccess kTraceWrite = 2;
 inline constexpr TraceAccess kTraceExecute = 4;
 
 enum class TraceBacking : uint8_t { kOnFault, kNow /* MAP_POPULATE: map every page at once */ };
-// What the program asked for. A plan that starts in the middle of a program's life, or threads
-// that run free, can meet mappings where the program had none: reserving unmaps in any case.
-enum class TraceReplaces : uint8_t { kNothing, kExisting /* MAP_FIXED */ };
 
 struct TraceOperation {
   TraceOpKind kind = TraceOpKind::kFault;
   // kReserve, kProtect: the new permissions, possibly none. kFault, kPopulate, kMove, kGrow,
   // kHeapGrow: those of the area as far as the recording tells, else read and write.
   TraceAccess access = 0;
-  TraceBacking backing = TraceBacking::kOnFault;     // kReserve
-  TraceReplaces replaces = TraceReplaces::kNothing;  // kReserve
+  TraceBacking backing = TraceBacking::kOnFault;  // kReserve
   // Where it stands in the recording, from 1; both are the same line for a fault.
   uint32_t first_line = 0;
   uint32_t last_line = 0;

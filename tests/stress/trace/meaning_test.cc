@@ -51,18 +51,13 @@ TEST(TraceMeaning, MmapReservesWhereTheKernelPutIt) {
   const TraceMeaning meaning = Interpret(TraceCall::kMmap, {0, 0x1001, 3, 0x22}, 0x70000);
   ExpectOperation(meaning, TraceOpKind::kReserve, Range(0x70000, 0x72000));
   EXPECT_EQ(meaning.operation->access, kTraceRead | kTraceWrite);
-  EXPECT_EQ(meaning.operation->replaces, TraceReplaces::kNothing);
   EXPECT_EQ(meaning.operation->backing, TraceBacking::kOnFault);
 }
 
-TEST(TraceMeaning, FixedMmapReplaces) {
+TEST(TraceMeaning, FixedMmapReservesAsAnyOther) {
   const TraceMeaning meaning = Interpret(TraceCall::kMmap, {0x70000, 0x1000, 5, 0x812}, 0x70000);
   ExpectOperation(meaning, TraceOpKind::kReserve, Range(0x70000, 0x71000));
-  EXPECT_EQ(meaning.operation->replaces, TraceReplaces::kExisting);
-  EXPECT_EQ(
-      Interpret(TraceCall::kMmap, {0x70000, 0x1000, 3, 0x100022}, 0x70000).operation->replaces,
-      TraceReplaces::kNothing)
-      << "MAP_FIXED_NOREPLACE";
+  EXPECT_EQ(meaning.operation->access, kTraceRead | kTraceExecute);
 }
 
 TEST(TraceMeaning, PopulatedMmapIsBackedNow) {
