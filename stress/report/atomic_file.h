@@ -7,9 +7,11 @@
 //   absl::Status written = WriteFileAtomically("out/report.json", text);
 //   if (!written.ok()) return 3;  // the message names the file and the cause
 //
-// What is not a regular file (a pipe, /dev/stdout) is written to directly; a symbolic link keeps
-// pointing where it does. On failure the target is as it was and no temporary file remains. Thread
-// safety: any thread.
+// What is not a regular file (a pipe, a terminal) is written to directly, and so is the file that
+// standard output or standard error goes to: behind what was written there. A symbolic link keeps
+// pointing where it does, also to a file that does not exist yet. On failure the target is as it was
+// and no temporary file remains. Thread safety: any thread; what goes to one file, one after the
+// other.
 
 #ifndef PADDOCK_STRESS_REPORT_ATOMIC_FILE_H_
 #define PADDOCK_STRESS_REPORT_ATOMIC_FILE_H_

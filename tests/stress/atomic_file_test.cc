@@ -2,14 +2,18 @@
 
 #include "paddock/stress/report/atomic_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -107,6 +111,66 @@ TEST_F(AtomicFileTest, ASymbolicLinkKeepsPointing) {
   ASSERT_TRUE(WriteFileAtomically(link, "new").ok());
   EXPECT_TRUE(fs::is_symlink(link));
   EXPECT_EQ(Read(target), "new");
+}
+
+TEST_F(AtomicFileTest, ASymbolicLinkToWhatDoesNotExistKeepsPointing) {
+  const fs::path link = directory_ / "link.json";
+  const fs::path second = directory_ / "second.json";
+  fs::create_symlink("second.json", link);
+  fs::create_symlink(directory_ / "target.json", second);
+  ASSERT_TRUE(CheckFileWritable(link).ok());
+  ASSERT_TRUE(WriteFileAtomically(link, "new").ok());
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_TRUE(fs::is_symlink(second));
+  EXPECT_EQ(Read(directory_ / "target.json"), "new");
+}
+
+TEST_F(AtomicFileTest, LinksInACircleAreRefused) {
+  const fs::path path = directory_ / "link.json";
+  fs::create_symlink("link.json", path);
+  EXPECT_FALSE(CheckFileWritable(path).ok());
+  EXPECT_FALSE(WriteFileAtomically(path, "x").ok());
+  EXPECT_TRUE(fs::is_symlink(path));
+}
+
+TEST_F(AtomicFileTest, WritingDoesNotChangeHowOthersCreateFiles) {
+  const mode_t old = umask(022);
+  std::atomic<bool> stop{false};
+  std::thread checking([&] {
+    while (!stop.load()) EXPECT_TRUE(CheckFileWritable(directory_ / "report.json").ok());
+  });
+  mode_t widest = 0;
+  const fs::path other = directory_ / "other";
+  for (int i = 0; i < 5000; ++i) {
+    close(open(other.c_str(), O_WRONLY | O_CREAT, 0666));
+    widest |= static_cast<mode_t>(fs::status(other).permissions());
+    fs::remove(other);
+  }
+  stop.store(true);
+  checking.join();
+  umask(old);
+  EXPECT_EQ(widest, 0644u);
+}
+
+TEST_F(AtomicFileTest, TheFileOfStandardOutputIsWrittenInTurn) {
+  const fs::path path = directory_ / "out";
+  std::fflush(stdout);
+  const int saved = dup(STDOUT_FILENO);
+  const int out = open(path.c_str(), O_WRONLY | O_CREAT, 0666);
+  ASSERT_EQ(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+  std::printf("before ");
+  const absl::Status checked = CheckFileWritable("/dev/stdout");
+  const absl::Status written = WriteFileAtomically("/dev/stdout", "report ");
+  const absl::Status again = WriteFileAtomically(path, "and another ");
+  std::printf("after");
+  std::fflush(stdout);
+  dup2(saved, STDOUT_FILENO);
+  close(saved);
+  close(out);
+  EXPECT_TRUE(checked.ok()) << checked;
+  EXPECT_TRUE(written.ok()) << written;
+  EXPECT_TRUE(again.ok()) << again;
+  EXPECT_EQ(Read(path), "before report and another after");
 }
 
 TEST_F(AtomicFileTest, ADeviceIsWrittenDirectly) {
