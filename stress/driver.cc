@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <string>
@@ -18,6 +17,7 @@
 #include "paddock/stress/report/atomic_file.h"
 #include "paddock/stress/report/progress.h"
 #include "paddock/stress/report/text_summary.h"
+#include "paddock/stress/report/write_text.h"
 #include "paddock/stress/reports.h"
 #include "paddock/stress/trace/plan.h"
 #include "paddock/stress/trace/small_trace.h"
@@ -148,13 +148,6 @@ int Deliver(const Summary& summary, const std::string& text, const StressOptions
 }
 
 }  // namespace
-
-absl::Status WriteText(const std::string& text, std::FILE* out) {
-  errno = 0;
-  if (std::fputs(text.c_str(), out) >= 0 && std::fflush(out) == 0) return absl::OkStatus();
-  if (errno == EPIPE) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno != 0 ? errno : EIO, "cannot write to standard output");
-}
 
 int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err) {
   const StressEnvironment& environment = options.environment;

@@ -19,9 +19,7 @@
 #define PADDOCK_STRESS_DRIVER_H_
 
 #include <cstdio>
-#include <string>
 
-#include "absl/status/status.h"
 #include "paddock/stress/options.h"
 
 namespace paddock {
@@ -31,10 +29,6 @@ inline constexpr int kExitViolation = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitEnvironment = 3;
 inline constexpr int kExitSignal = 128;  // plus the number of the signal
-
-// Writes and flushes `text`. OK if the reader of `out` has gone away; else the system's reason why
-// it does not take it.
-absl::Status WriteText(const std::string& text, std::FILE* out);
 
 int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err);
 

@@ -3,6 +3,9 @@
 #include "paddock/stress/flag_reader.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
 
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/reflection.h"
@@ -46,6 +49,21 @@ absl::Status ReadFlags(const std::vector<std::string>& names,
     }
     if (!absl::FindCommandLineFlag(name)->ParseFrom(value, &error)) {
       return WrongFlag(name, value, error);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDistinctFiles(const std::vector<FileFlag>& files) {
+  std::map<std::string, std::string> used;  // by canonical name: by which flag
+  for (const auto& [flag, file] : files) {
+    if (file.empty()) continue;
+    std::error_code error;
+    const std::filesystem::path path = std::filesystem::absolute(file, error);
+    const std::string name = std::filesystem::weakly_canonical(path, error).string();
+    const auto [before, is_new] = used.try_emplace(error ? file : name, flag);
+    if (!is_new && before->second != flag) {
+      return WrongFlag(flag, file, absl::StrCat("it is the file of --", before->second, " too"));
     }
   }
   return absl::OkStatus();

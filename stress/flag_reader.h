@@ -26,6 +26,13 @@ absl::Status ReadFlags(const std::vector<std::string>& names, const std::vector<
 // "--flag=value: rule", as INVALID_ARGUMENT.
 absl::Status WrongFlag(const std::string& flag, const std::string& value, const std::string& rule);
 
+// No two flags may name one file, however its path is written; one flag may name it again.
+struct FileFlag {
+  std::string flag;
+  std::string file;  // empty: none
+};
+absl::Status CheckDistinctFiles(const std::vector<FileFlag>& files);
+
 // A line for each flag: its name and what it means.
 std::string DescribeFlags(const std::vector<std::string>& names);
 

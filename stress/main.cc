@@ -7,6 +7,7 @@
 #include "paddock/stress/driver.h"
 #include "paddock/stress/flag_reader.h"
 #include "paddock/stress/options.h"
+#include "paddock/stress/report/write_text.h"
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);

@@ -4,10 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
-#include <map>
 #include <random>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -158,25 +155,12 @@ absl::Status WantsTwoMemories() {
 
 // A report must not replace another one, nor a recording.
 absl::Status CheckFiles(const StressOptions& options) {
-  std::map<std::string, std::string> used;  // by canonical name: what for
-  const auto use = [&](const std::string& flag, const std::string& file) {
-    if (file.empty()) return absl::OkStatus();
-    std::error_code error;
-    const std::filesystem::path path = std::filesystem::absolute(file, error);
-    const std::string name = std::filesystem::weakly_canonical(path, error).string();
-    std::string& before = used[error ? file : name];
-    if (!before.empty() && (before != "trace" || flag != "trace")) {
-      return WrongFlag(flag, file, absl::StrCat("it is the file of --", before, " too"));
-    }
-    before = flag;
-    return absl::OkStatus();
-  };
-  absl::Status status;
-  for (const std::string& trace : options.traces) status.Update(use("trace", trace));
-  status.Update(use("json", options.json));
-  status.Update(use("junit", options.junit));
-  status.Update(use("report", options.report));
-  return status;
+  std::vector<FileFlag> files;
+  for (const std::string& trace : options.traces) files.push_back({"trace", trace});
+  files.push_back({"json", options.json});
+  files.push_back({"junit", options.junit});
+  files.push_back({"report", options.report});
+  return CheckDistinctFiles(files);
 }
 
 absl::Status ReadRest(StressOptions& options) {

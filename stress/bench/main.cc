@@ -2,6 +2,7 @@
 //
 // ./paddock bench: what one-page cursors cost, alone and side by side, and what memory IO costs.
 
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -15,6 +16,8 @@
 #include "paddock/stress/bench/io_bench.h"
 #include "paddock/stress/bench/results.h"
 #include "paddock/stress/flag_reader.h"
+#include "paddock/stress/report/atomic_file.h"
+#include "paddock/stress/report/write_text.h"
 
 ABSL_FLAG(std::string, filter, ".*",
           "run the cases whose name matches this regular expression (default: all)");
@@ -52,7 +55,8 @@ std::string Help() {
          "and those of memory IO, beside memcpy and beside a lookup.\n"
          "Figures are medians per operation and thread; ratios hold within one run only.\n\n" +
          DescribeFlags(FlagNames()) +
-         "\nExit status: 0 measured; 2 bad usage; 3 a report cannot be written.\n";
+         "\nExit status: 0 measured; 2 bad usage; 3 the report, or this output, cannot be "
+         "written.\n";
 }
 
 absl::Status ReadCommandLine(const std::vector<std::string>& args) {
@@ -63,16 +67,26 @@ absl::Status ReadCommandLine(const std::vector<std::string>& args) {
   return absl::OkStatus();
 }
 
+int ReportError(const absl::Status& status) {
+  std::fprintf(stderr, "paddock bench: %s\n", std::string(status.message()).c_str());
+  return 3;
+}
+
 int Main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (WantsHelp(args)) {
-    std::fputs(Help().c_str(), stdout);
-    return 0;
+    const absl::Status shown = WriteText(Help(), stdout);
+    return shown.ok() ? 0 : ReportError(shown);
   }
   if (absl::Status status = ReadCommandLine(args); !status.ok()) {
     std::fprintf(stderr, "paddock bench: %s\nSee ./paddock bench --help.\n",
                  std::string(status.message()).c_str());
     return 2;
+  }
+  const std::string json = absl::GetFlag(FLAGS_json);
+  if (!json.empty()) {
+    if (absl::Status status = CheckFileWritable(json); !status.ok()) return ReportError(status);
   }
 
   std::vector<std::string> arguments = {
@@ -99,14 +113,10 @@ int Main(int argc, char** argv) {
                  absl::GetFlag(FLAGS_filter).c_str());
     return 2;
   }
-  std::fputs(results.Table().c_str(), stdout);
-  if (const std::string path = absl::GetFlag(FLAGS_json); !path.empty()) {
-    if (absl::Status status = results.WriteJson(path); !status.ok()) {
-      std::fprintf(stderr, "paddock bench: %s\n", std::string(status.message()).c_str());
-      return 3;
-    }
-  }
-  return 0;
+  absl::Status delivered;
+  if (!json.empty()) delivered = results.WriteJson(json);
+  delivered.Update(WriteText(results.Table(), stdout));
+  return delivered.ok() ? 0 : ReportError(delivered);
 }
 
 }  // namespace

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ./paddock explore: runs scenarios on the model backend.
+// ./paddock explore: runs scenarios on the model backend. The reports are written before what
+// explains them; of several exit statuses, the first of 1 and 3.
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "paddock/concurrency/model/crash.h"
 #include "paddock/stress/explore/options.h"
 #include "paddock/stress/explore/results.h"
 #include "paddock/stress/flag_reader.h"
 #include "paddock/stress/report/atomic_file.h"
+#include "paddock/stress/report/write_text.h"
 
 namespace paddock::explore {
 namespace {
@@ -57,24 +62,31 @@ model::Exploration ExploreOne(const Options& options, const model::Scenario& sce
   return result;
 }
 
-bool WriteReports(const Options& options, const std::vector<Row>& rows) {
-  bool written = true;
-  const auto write = [&](const std::string& path, const std::string& text) {
-    if (path.empty()) return;
-    const absl::Status status = WriteFileAtomically(path, text);
-    if (status.ok()) return;
-    std::fprintf(stderr, "paddock explore: %s\n", std::string(status.message()).c_str());
-    written = false;
-  };
-  write(options.json, JsonRows(rows));
-  write(options.junit, JunitRows(rows));
-  return written;
+int ReportError(const absl::Status& status) {
+  std::fprintf(stderr, "paddock explore: %s\n", std::string(status.message()).c_str());
+  return kExitEnvironment;
+}
+
+absl::Status CheckReports(const Options& options) {
+  absl::Status status;
+  for (const std::string& path : {options.json, options.junit}) {
+    if (!path.empty()) status.Update(CheckFileWritable(path));
+  }
+  return status;
+}
+
+absl::Status WriteReports(const Options& options, const std::vector<Row>& rows) {
+  absl::Status status;
+  if (!options.json.empty()) status.Update(WriteFileAtomically(options.json, JsonRows(rows)));
+  if (!options.junit.empty()) status.Update(WriteFileAtomically(options.junit, JunitRows(rows)));
+  return status;
 }
 
 int Main(const std::vector<std::string>& args) {
+  std::signal(SIGPIPE, SIG_IGN);
   if (WantsHelp(args)) {
-    std::fputs(Help().c_str(), stdout);
-    return kExitPassed;
+    const absl::Status shown = WriteText(Help(), stdout);
+    return shown.ok() ? kExitPassed : ReportError(shown);
   }
   const absl::StatusOr<Options> options = ParseOptions(args);
   if (!options.ok()) {
@@ -82,11 +94,13 @@ int Main(const std::vector<std::string>& args) {
                  std::string(options.status().message()).c_str());
     return kExitUsage;
   }
+  if (absl::Status status = CheckReports(*options); !status.ok()) return ReportError(status);
   model::CatchCrashes();
+  absl::Status delivered;
   if (options->method != model::Search::Method::kDepthFirst) {
-    std::printf("seed %llu\n", static_cast<unsigned long long>(options->seed));
+    delivered.Update(WriteText(absl::StrCat("seed ", options->seed, "\n"), stdout));
   }
-  std::fputs(TableHeader().c_str(), stdout);
+  delivered.Update(WriteText(TableHeader(), stdout));
   std::vector<Row> rows;
   double spent = 0;
   for (const model::Scenario* const scenario : options->scenarios) {
@@ -96,16 +110,16 @@ int Main(const std::vector<std::string>& args) {
     rows.push_back({scenario->name, StrategyName(*options),
                     ExploreOne(*options, *scenario, std::max(budget, absl::Milliseconds(10)))});
     spent += rows.back().result.seconds;
-    std::fputs(TableLine(rows.back()).c_str(), stdout);
-    std::fflush(stdout);
+    delivered.Update(WriteText(TableLine(rows.back()), stdout));
   }
+  delivered.Update(WriteReports(*options, rows));
   bool passed = true;
   for (const Row& row : rows) {
     passed = passed && row.passed();
-    std::fputs(Explain(row).c_str(), stdout);
+    delivered.Update(WriteText(Explain(row), stdout));
   }
-  if (!WriteReports(*options, rows)) return kExitEnvironment;
-  return passed ? kExitPassed : kExitFailed;
+  const int failed = delivered.ok() ? kExitPassed : ReportError(delivered);
+  return passed ? failed : kExitFailed;
 }
 
 }  // namespace

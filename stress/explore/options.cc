@@ -166,6 +166,9 @@ absl::StatusOr<Options> ParseOptions(const std::vector<std::string>& args) {
       return WrongFlag(flag.name, value, std::string(status.message()));
     }
   }
+  const absl::Status distinct =
+      CheckDistinctFiles({{"json", options.json}, {"junit", options.junit}});
+  if (!distinct.ok()) return distinct;
   if (options.scenarios.empty()) {
     for (const model::Scenario& scenario : AllScenarios()) options.scenarios.push_back(&scenario);
   }
@@ -182,7 +185,7 @@ std::string Help() {
   }
   absl::StrAppend(&text,
                   "\nExit status: 0 nothing found; 1 a violation, or a scenario that did not keep "
-                  "its promises;\n2 bad usage; 3 a report cannot be written.\n");
+                  "its promises;\n2 bad usage; 3 a report, or this output, cannot be written.\n");
   return text;
 }
 

@@ -17,4 +17,14 @@ expect 2 "--repetitions=many" --repetitions=many
 expect 2 "must be above 0" --repetitions=0
 expect 2 "no case matches --filter=nothing" --filter=nothing
 
+readonly TMP=${TEST_TMPDIR:?}
+readonly QUICK=(--filter='^lock_unlock' --repetitions=1 --min_time=0.001)
+
+expect 0 "lock_unlock" "${QUICK[@]}" --json="$TMP/rows.json"
+expect_so "the rows are written" grep -qF lock_unlock "$TMP/rows.json"
+# That would be measured for an hour.
+expect 3 "no/such/folder" --filter='^lock_unlock' --min_time=3600 --json=no/such/folder/rows.json
+
+expect_order "${QUICK[@]}"
+
 ((failures == 0))

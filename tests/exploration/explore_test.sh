@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The exit statuses of the built explorer and where its reports go, as a user sees them.
+set -uo pipefail
+
+readonly BINARY=$1 TMP=${TEST_TMPDIR:?}
+
+# shellcheck source=tests/stress/expect.sh
+source tests/stress/expect.sh
+
+readonly QUICK=(--scenario=spin_lock --executions=10)
+
+expect 0 "usage: ./paddock explore" --help
+expect 2 "there are --scenario" --bogus=1
+expect 2 "--json too" "${QUICK[@]}" --json="$TMP/same" --junit="$TMP/../${TMP##*/}/same"
+expect 3 "no/such/folder" --budget=1h --junit=no/such/folder/out.xml
+expect 0 "spin_lock" "${QUICK[@]}" --json="$TMP/o.json" --junit="$TMP/o.xml"
+expect_so "the rows are written" grep -qF '"scenario": "spin_lock"' "$TMP/o.json"
+expect_so "the cases are written" grep -qF "</testsuites>" "$TMP/o.xml"
+
+expect_order "${QUICK[@]}"
+
+((failures == 0))
