@@ -32,7 +32,9 @@ static_assert(std::atomic<int>::is_always_lock_free);
 void OnSignal(int number) {
   int none = 0;
   g_signal.compare_exchange_strong(none, number);
-  std::signal(number, SIG_DFL);
+  // The next one kills, whichever it is.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 class SignalHandlers {

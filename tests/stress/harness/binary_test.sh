@@ -61,23 +61,13 @@ grep -qF "</testsuite" "$TMP/o.xml" || failures=$((failures + 1))
 grep -qF "</html>" "$TMP/o.html" || failures=$((failures + 1))
 
 
-check() {
-  if ! "${@:2}"; then
-    echo "not so: $1"
-    failures=$((failures + 1))
-  fi
-}
+expect_order --workload=rcu --ops=100
+# Into the file of standard output, one behind the other.
+"$BINARY" --workload=rcu --ops=100 --json=/dev/stdout > "$TMP/both" 2> /dev/null
+expect_so "the JSON is in front" test "$(head -n 1 "$TMP/both")" = "{"
+expect_so "the summary is behind it" grep -qF "PASS: no violation" "$TMP/both"
 
-# Whoever reads the summary, the files are there; what the summary cannot be written to is an error.
-"$BINARY" --workload=rcu --ops=100 --json="$TMP/closed.json" 2> /dev/null | true
-check "a reader that goes away is no error" test "${PIPESTATUS[0]}" = 0
-check "a reader that goes away loses no report" grep -qF '"verdict": "pass"' "$TMP/closed.json"
-"$BINARY" --workload=rcu --ops=100 --json="$TMP/full.json" > /dev/full 2> "$TMP/full.err"
-check "a full disk is exit status 3" test $? = 3
-check "a full disk is named" grep -qF "cannot write to standard output" "$TMP/full.err"
-check "a full disk under the summary loses no report" test -s "$TMP/full.json"
-"$BINARY" --help > /dev/full
-check "help that cannot be written is exit status 3" test $? = 3
+expect 0 "s left" --workload=overlap,rcu --ops=100000 --threads=2 --progress=bar
 
 # interrupted SIGNAL STATUS: a run that is told to stop once it has printed its command.
 interrupted() {
@@ -89,14 +79,50 @@ interrupted() {
   done
   kill -s "$1" "$child"
   wait "$child" || status=$?
-  check "$1 gives exit status $2, not $status" test "$status" = "$2"
-  check "$1: the summary says so" grep -qF INTERRUPTED "$TMP/$1.out"
-  check "$1: the summary says what was not run" grep -qx "not run: rcu" "$TMP/$1.out"
-  check "$1: the JSON says so" grep -qF '"verdict": "interrupted"' "$TMP/$1.json"
-  check "$1: the JUnit file says so" grep -qF '<skipped message="interrupted"/>' "$TMP/$1.xml"
-  check "$1: the page says so" grep -qF '>interrupted</span>' "$TMP/$1.html"
+  expect_so "$1 gives exit status $2, not $status" test "$status" = "$2"
+  expect_so "$1: the summary says so" grep -qF INTERRUPTED "$TMP/$1.out"
+  expect_so "$1: the summary says what was not run" grep -qx "not run: rcu" "$TMP/$1.out"
+  expect_so "$1: the JSON says so" grep -qF '"verdict": "interrupted"' "$TMP/$1.json"
+  expect_so "$1: the JUnit file says so" grep -qF '<skipped message="interrupted"/>' "$TMP/$1.xml"
+  expect_so "$1: the page says so" grep -qF '>interrupted</span>' "$TMP/$1.html"
 }
 interrupted INT 130
 interrupted TERM 143
+
+# handles PID NUMBER: whether the process handles that signal now.
+handles() {
+  local key mask
+  while read -r key mask; do
+    if [[ $key == SigCgt: ]]; then
+      (((16#$mask >> ($2 - 1)) & 1))
+      return
+    fi
+  done < "/proc/$1/status"
+}
+
+# killed FIRST SECOND STATUS: the first signal asks the run to stop, which then waits for a reader of
+# its report; the second one kills it.
+killed() {
+  local report=$TMP/$1-$2.fifo
+  mkfifo "$report"
+  "$BINARY" --workload=rcu --duration=1h --threads=2 --json="$report" > "$TMP/$1-$2.out" \
+    2> "$TMP/$1-$2.err" &
+  local child=$! status=0
+  while ! grep -qs stress "$TMP/$1-$2.err"; do
+    kill -0 "$child" || break
+  done
+  kill -s "$1" "$child"
+  while handles "$child" "$(kill -l "$1")"; do :; done
+  kill -s "$2" "$child"
+  # Lets a run go on that does not die of it.
+  exec 7<> "$report"
+  wait "$child" || status=$?
+  exec 7>&-
+  expect_so "$2 after $1 gives exit status $3, not $status" test "$status" = "$3"
+  expect_so "$2 after $1 leaves no summary" test ! -s "$TMP/$1-$2.out"
+}
+killed INT TERM 143
+killed TERM INT 130
+killed INT INT 130
 
 ((failures == 0))
