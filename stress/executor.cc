@@ -52,7 +52,7 @@ void Executor::RunTransaction(absl::Span<const Op> ops) {
     for (size_t i = 1; i + 1 < ops.size() && status.ok(); ++i) status = Apply(cursor, ops[i]);
   }
   frames_.clear();
-  if (absl::IsResourceExhausted(status)) stream_.Relieve();
+  if (absl::IsResourceExhausted(status)) stream_.AwaitMemory();
 }
 
 bool Executor::Prepare(absl::Span<const Op> ops) {
@@ -105,8 +105,8 @@ void Executor::CreateSpace(uint32_t slot) {
   absl::StatusOr<SpaceRef> fresh = stream_.world().NewSpace(stream_.pin());
   if (!fresh.ok()) {
     if (absl::IsResourceExhausted(fresh.status())) {
-      ++stream_.stats().exhausted;
-      return stream_.Relieve();
+      stream_.NoteExhausted("creating a space", {}, fresh.status());
+      return stream_.AwaitMemory();
     }
     return stream_.ReportError("creating a space", {}, fresh.status());
   }

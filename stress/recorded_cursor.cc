@@ -6,10 +6,11 @@
 
 namespace paddock {
 
-absl::Status RecordedCursor::Judge(std::string_view what, VirtRange range, absl::Status status) {
+absl::Status RecordedCursor::Judge(std::string_view what, Needs needs, VirtRange range,
+                                   absl::Status status) {
   if (status.ok()) return status;
-  if (absl::IsResourceExhausted(status)) {
-    ++stream_.stats().exhausted;
+  if (absl::IsResourceExhausted(status) && needs == Needs::kTables) {
+    stream_.NoteExhausted(what, range, status);
   } else {
     stream_.ReportError(what, range, status);
   }
@@ -36,7 +37,7 @@ absl::Status RecordedCursor::Open(const OpenOp& how) {
   if (!status.ok()) {
     const bool refused = (how.wait == Wait::kTry && absl::IsUnavailable(status)) ||
                          (how.wait == Wait::kDeadline && absl::IsDeadlineExceeded(status));
-    if (!refused) return Judge("opening a cursor", how.range, std::move(status));
+    if (!refused) return Judge("opening a cursor", Needs::kTables, how.range, std::move(status));
     ++stream_.stats().not_opened;
     return status;
   }
@@ -76,7 +77,7 @@ absl::Status RecordedCursor::Map(MappedFrames&& item, Provenance provenance) {
   const uint32_t generation = slot.generation.load(sync::relaxed);
   absl::Status status = change_->Map(std::move(item));
   const uint64_t now = stream_.Lap<MapOp>();
-  if (!status.ok()) return Judge("map", range, std::move(status));
+  if (!status.ok()) return Judge("map", Needs::kTables, range, std::move(status));
   stream_.log().Map(range, run.start, property);
   const uint32_t cpu = stream_.pin().cpu().value;
   stream_.world().oracles().history.Record(cpu, {.ns = now,
@@ -94,7 +95,7 @@ absl::Status RecordedCursor::Unmap(uint64_t bytes) {
   stream_.Starts<UnmapOp>(space_.id, range);
   absl::StatusOr<Removed> removed = change_->Unmap(bytes);
   stream_.Lap<UnmapOp>();
-  if (!removed.ok()) return Judge("unmap", range, removed.status());
+  if (!removed.ok()) return Judge("unmap", Needs::kTables, range, removed.status());
   stream_.log().Unmap(range, removed->pages);
   return absl::OkStatus();
 }
@@ -104,7 +105,7 @@ absl::Status RecordedCursor::Protect(uint64_t bytes, const PropertyEdit& edit) {
   stream_.Starts<ProtectOp>(space_.id, range);
   absl::StatusOr<uint64_t> pages = change_->Protect(bytes, edit);
   stream_.Lap<ProtectOp>();
-  if (!pages.ok()) return Judge("protect", range, pages.status());
+  if (!pages.ok()) return Judge("protect", Needs::kTables, range, pages.status());
   stream_.log().Protect(range, edit, *pages);
   return absl::OkStatus();
 }
@@ -114,7 +115,7 @@ absl::Status RecordedCursor::ProtectNext(uint64_t bytes, const PropertyEdit& edi
   stream_.Starts<ProtectNextOp>(space_.id, range);
   absl::StatusOr<std::optional<Protected>> next = change_->ProtectNext(bytes, edit);
   stream_.Lap<ProtectNextOp>();
-  if (!next.ok()) return Judge("protect_next", range, next.status());
+  if (!next.ok()) return Judge("protect_next", Needs::kTables, range, next.status());
   if (*next) {
     stream_.log().ProtectNext(range, (*next)->range, (*next)->before, edit);
   } else {
@@ -128,7 +129,7 @@ absl::StatusOr<QueryResult> RecordedCursor::Query() {
   stream_.Starts<QueryOp>(space_.id, range);
   absl::StatusOr<QueryResult> found = base().Query();
   stream_.Lap<QueryOp>();
-  if (!found.ok()) return Judge("query", range, found.status());
+  if (!found.ok()) return Judge("query", Needs::kNothing, range, found.status());
   if (found->item) {
     stream_.log().QueryMapped(range.start, found->range, found->item->frame, found->item->property);
   } else {
@@ -142,7 +143,7 @@ absl::StatusOr<std::optional<VirtAddr>> RecordedCursor::FindNext(uint64_t bytes)
   stream_.Starts<FindNextOp>(space_.id, range);
   absl::StatusOr<std::optional<VirtAddr>> found = base().FindNext(bytes);
   stream_.Lap<FindNextOp>();
-  if (!found.ok()) return Judge("find_next", range, found.status());
+  if (!found.ok()) return Judge("find_next", Needs::kNothing, range, found.status());
   stream_.log().FindNext(range, *found);
   return found;
 }
@@ -150,7 +151,7 @@ absl::StatusOr<std::optional<VirtAddr>> RecordedCursor::FindNext(uint64_t bytes)
 absl::Status RecordedCursor::Jump(VirtAddr to) {
   absl::Status status = base().Jump(to);
   stream_.Lap<JumpOp>();
-  if (!status.ok()) return Judge("jump", VirtRange{to, to}, std::move(status));
+  if (!status.ok()) return Judge("jump", Needs::kNothing, VirtRange{to, to}, std::move(status));
   return status;
 }
 
@@ -159,7 +160,7 @@ absl::StatusOr<std::optional<VmSpace::CursorMut::Taken>> RecordedCursor::TakeNex
   stream_.Starts<TakeNextOp>(space_.id, range);
   absl::StatusOr<std::optional<VmSpace::CursorMut::Taken>> taken = change_->TakeNext(bytes);
   stream_.Lap<TakeNextOp>();
-  if (!taken.ok()) return Judge("take_next", range, taken.status());
+  if (!taken.ok()) return Judge("take_next", Needs::kTables, range, taken.status());
   if (!*taken) {
     stream_.log().FoundNothing(LoggedKind::kTakeNext, range);
   } else if (const std::optional<MappedFrames>& item = (*taken)->item) {

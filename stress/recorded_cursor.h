@@ -9,7 +9,8 @@
 //   // closed by the destructor
 //
 // Thread safety: as the cursor. Failure: the cursor's status; one that is not documented for the
-// call is reported. After a failure other than a refused opening the cursor stands where it stood.
+// call is reported, and so is a lack of memory while there is some, or in a call that needs none.
+// After a failure other than a refused opening the cursor stands where it stood.
 // Cost: over the cursor's own: one reading of the clock and one log record per operation.
 
 #ifndef PADDOCK_STRESS_RECORDED_CURSOR_H_
@@ -69,8 +70,10 @@ class RecordedCursor {
     const VirtAddr start = base().virt_addr();
     return VirtRange{start, VirtAddr(start.value() + bytes)};
   }
-  // Counts what found no memory, reports what is not documented; returns the status.
-  absl::Status Judge(std::string_view what, VirtRange range, absl::Status status);
+  // Whether an operation may have to make page tables.
+  enum class Needs : uint8_t { kNothing, kTables };
+  // Counts what found no memory for its tables, reports what is not documented; returns the status.
+  absl::Status Judge(std::string_view what, Needs needs, VirtRange range, absl::Status status);
 
   Stream& stream_;
   const SpaceRef& space_;

@@ -166,10 +166,12 @@ void Stream::Walk(const SpaceRef& ref, VirtAddr va) {
 std::optional<USegment> Stream::Allocate(uint64_t pages) {
   const bool may_fail = world_.options().inject.MayExhaust();
   FrameTable& frames = machine().frames();
+  absl::Status status;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     if (pages == 1) {
       absl::StatusOr<UFrame> frame = frames.Allocate(Untyped{}, Zeroing::kLeave);
       if (frame.ok()) return USegment(*std::move(frame));
+      status = frame.status();
     } else {
       absl::StatusOr<USegment> segment =
           frames.AllocateSegment(pages, pages, Untyped{}, Zeroing::kLeave);
@@ -180,15 +182,32 @@ std::optional<USegment> Stream::Allocate(uint64_t pages) {
     if (may_fail && attempt > 0) break;
     Relieve();
   }
-  ++stats().exhausted;
-  if (pages == 1) world_.FailForMemory("for what is mapped at once");
+  if (pages == 1) {
+    NoteExhausted("allocating a frame", {}, status);
+    world_.FailForMemory("for what is mapped at once");
+  } else {
+    ++stats().exhausted;
+  }
   return std::nullopt;
+}
+
+void Stream::NoteExhausted(std::string_view what, VirtRange range, const absl::Status& status) {
+  if (world_.MayBeExhausted()) {
+    ++stats().exhausted;
+  } else {
+    ReportError(what, range, status);
+  }
 }
 
 void Stream::Relieve() {
   Grace();
   machine().rcu().Throttle(pin(), [this] { machine().bus().Poll(pin()); });
   machine().Poll(pin());
+}
+
+void Stream::AwaitMemory() {
+  Relieve();
+  if (!world_.options().inject.MayExhaust()) Allocate(1);
 }
 
 void Stream::ReportError(std::string_view what, VirtRange range, const absl::Status& status) {

@@ -101,8 +101,12 @@ class Stream {
   // first. None: it did not help; for single frames that means World::Fail unless failures are
   // injected.
   std::optional<USegment> Allocate(uint64_t pages);
-  // An operation found no memory. Outside of cursors, before the next one.
+  // An operation found no memory: counts it, or reports it if there has always been some.
+  void NoteExhausted(std::string_view what, VirtRange range, const absl::Status& status);
+  // Outside of cursors, after that and before the next operation: has memory reclaimed.
   void Relieve();
+  // The same; unless failures are injected, until a frame can be allocated, or World::Fail.
+  void AwaitMemory();
 
   // An error that is not documented for what was done.
   void ReportError(std::string_view what, VirtRange range, const absl::Status& status);

@@ -103,6 +103,11 @@ void World::Fail(absl::Status status) {
   failed_.store(1, sync::seq_cst);
 }
 
+bool World::MayBeExhausted() const {
+  const FrameTable& frames = machine_->frames();
+  return options_.inject.MayExhaust() || frames.peak_used_pages() >= frames.total_pages();
+}
+
 void World::FailForMemory(std::string_view for_what) {
   if (options_.inject.MayExhaust()) return;
   const uint64_t bytes = options_.memory_bytes;

@@ -89,7 +89,9 @@ class World {
 
   // Streams should stop: the environment does not allow to go on. The first status is kept.
   void Fail(absl::Status status);
-  // The same because memory has run out, which is not enough `for_what`; nothing if it may.
+  // Whether an operation may have found no memory: that is injected, or all of it was once in use.
+  bool MayBeExhausted() const;
+  // As Fail, because memory has run out, which is not enough `for_what`; nothing if it may.
   void FailForMemory(std::string_view for_what);
   bool failed() const { return failed_.load(sync::seq_cst) != 0; }
   absl::Status status() const;
