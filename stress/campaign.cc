@@ -113,9 +113,12 @@ absl::Status Campaign::RunTrace(const TracePlan& plan) {
   if (!rounds.done) {
     not_run_.push_back(
         absl::StrCat(job.remaining(), " of ", plan.OperationCount(), " operations of ", name));
-  } else if (job.undone_lines() != 0 && !options_.inject.MayExhaust()) {
-    oracles_.sink.Report(
-        kBooksOracle, absl::StrCat(name, ": ", job.undone_lines(), " lines could not be replayed"));
+  }
+  if (!rounds.done || !status.ok()) return status;
+  for (const auto& [cause, lines] : job.undone()) {
+    if (cause == ReplayJob::kNoMemory && options_.inject.MayExhaust()) continue;
+    oracles_.sink.Report(kBooksOracle, absl::StrCat(name, ": ", lines,
+                                                    " lines could not be replayed: ", cause));
   }
   return status;
 }

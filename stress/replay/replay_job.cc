@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "paddock/concurrency/sync.h"
 #include "paddock/stress/replay/replayer.h"
 #include "paddock/stress/rng.h"
@@ -16,6 +18,15 @@ namespace {
 
 // A worker leaves a thread that is still ready to others after so many operations.
 constexpr int kOperationsPerTurn = 64;
+
+constexpr const char* kRunEnded = "the run ended before";
+
+// Why an operation was not carried out.
+std::string CauseOf(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return ReplayJob::kNoMemory;
+  if (absl::IsCancelled(status)) return kRunEnded;
+  return absl::StrCat("refused as ", absl::StatusCodeToString(status.code()));
+}
 
 }  // namespace
 
@@ -35,9 +46,9 @@ void ReplayJob::RunSlice(Stream& stream, uint32_t number, const SliceLimit& limi
     for (int i = 0; turn && i < kOperationsPerTurn && !stream.world().failed(); ++i, ++steps) {
       const TraceOperation& operation = *turn->operation;
       Tally& tally = tallies_[number];
-      uint64_t& lines = replayer.Replay(stream.Space(turn->process), operation)
-                            ? tally.replayed[static_cast<size_t>(operation.kind)]
-                            : tally.undone;
+      const absl::Status status = replayer.Replay(stream.Space(turn->process), operation);
+      uint64_t& lines = status.ok() ? tally.replayed[static_cast<size_t>(operation.kind)]
+                                    : tally.undone[CauseOf(status)];
       lines += operation.lines();
       turn = schedule_.Finish(*turn);
       stream.Poll();
@@ -51,10 +62,12 @@ void ReplayJob::RunSlice(Stream& stream, uint32_t number, const SliceLimit& limi
   }
 }
 
-uint64_t ReplayJob::undone_lines() const {
-  uint64_t lines = 0;
-  for (const Tally& tally : tallies_) lines += tally.undone;
-  return lines;
+std::map<std::string, uint64_t> ReplayJob::undone() const {
+  std::map<std::string, uint64_t> all;
+  for (const Tally& tally : tallies_) {
+    for (const auto& [cause, lines] : tally.undone) all[cause] += lines;
+  }
+  return all;
 }
 
 TraceSummary ReplayJob::Summarise() const {
@@ -75,9 +88,14 @@ TraceSummary ReplayJob::Summarise() const {
       ahead -= tally.replayed[kind];
     }
   }
-  const uint64_t undone = undone_lines();
-  if (undone != 0) summary.skipped["memory ran out"] = undone;
-  if (ahead != undone) summary.skipped["the run ended before"] = ahead - undone;
+  for (const auto& [cause, lines] : undone()) {
+    summary.skipped[cause] += lines;
+    ahead -= lines;
+  }
+  if (ahead != 0) summary.skipped[kRunEnded] += ahead;
+  for (const TraceAccounting::Example& example : accounting.examples) {
+    summary.examples.push_back({example.line, example.reason});
+  }
   return summary;
 }
 

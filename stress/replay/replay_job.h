@@ -10,6 +10,8 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "paddock/stress/job.h"
@@ -21,6 +23,9 @@ namespace paddock {
 
 class ReplayJob final : public Job {
  public:
+  // A cause of `undone`, which is no violation if memory is made to run out.
+  static constexpr const char* kNoMemory = "memory ran out";
+
   // `plan` must outlive the job.
   ReplayJob(const TracePlan& plan, TracePace pace, uint32_t streams)
       : plan_(plan), schedule_(plan, pace), tallies_(streams) {}
@@ -29,8 +34,8 @@ class ReplayJob final : public Job {
   bool done() const override { return schedule_.done(); }
   uint64_t remaining() const { return schedule_.remaining(); }
 
-  // While no slice runs. Lines of operations that were tried and not carried out.
-  uint64_t undone_lines() const;
+  // While no slice runs. Lines of operations that were tried and not carried out, by cause.
+  std::map<std::string, uint64_t> undone() const;
   TraceSummary Summarise() const;
 
   // Memory in which the plan can be replayed in any order, with what waits for reclamation.
@@ -40,7 +45,7 @@ class ReplayJob final : public Job {
   // In lines.
   struct alignas(64) Tally {
     std::array<uint64_t, kTraceOpKinds> replayed = {};
-    uint64_t undone = 0;
+    std::map<std::string, uint64_t> undone;  // by cause
   };
 
   const TracePlan& plan_;

@@ -6,8 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "paddock/core/space/mapped_frames.h"
-
 namespace paddock {
 namespace {
 
@@ -30,14 +28,16 @@ PageProperty PropertyOfAccess(TraceAccess access) {
   return property;
 }
 
-bool Replayer::Replay(const SpaceRef& space, const TraceOperation& operation) {
+absl::Status Replayer::Replay(const SpaceRef& space, const TraceOperation& operation) {
   const PageProperty property = PropertyOfAccess(operation.access);
   switch (operation.kind) {
     case TraceOpKind::kFault:
       return Fault(space, operation);
-    case TraceOpKind::kReserve:
-      return Unmap(space, operation.range) && (operation.backing == TraceBacking::kOnFault ||
-                                               Populate(space, operation.range, property));
+    case TraceOpKind::kReserve: {
+      absl::Status status = Unmap(space, operation.range);
+      if (!status.ok() || operation.backing == TraceBacking::kOnFault) return status;
+      return Populate(space, operation.range, property);
+    }
     case TraceOpKind::kProtect:
       return Protect(space, operation.range, operation.access);
     case TraceOpKind::kUnmap:
@@ -51,50 +51,61 @@ bool Replayer::Replay(const SpaceRef& space, const TraceOperation& operation) {
       return Move(space, operation);
     case TraceOpKind::kGrow:
     case TraceOpKind::kHeapGrow:
-      return true;
+      return absl::OkStatus();
   }
-  return false;
+  return absl::InvalidArgumentError("no operation of a recording");
 }
 
-bool Replayer::Insist(absl::FunctionRef<absl::Status()> attempt) {
-  for (int i = 0; i < kAttempts && !stream_.world().failed(); ++i) {
-    const absl::Status status = attempt();
-    if (!absl::IsResourceExhausted(status)) return status.ok();
+absl::Status Replayer::Insist(absl::FunctionRef<absl::Status()> attempt) {
+  absl::Status status;
+  for (int i = 0; i < kAttempts; ++i) {
+    if (stream_.world().failed()) return absl::CancelledError("the world has failed");
+    status = attempt();
+    if (!absl::IsResourceExhausted(status)) return status;
     stream_.Relieve();
   }
   stream_.world().FailForMemory("for the recording");
-  return false;
+  return status;
 }
 
-bool Replayer::Fault(const SpaceRef& space, const TraceOperation& operation) {
-  const bool mapped = Populate(space, operation.range, PropertyOfAccess(operation.access));
+absl::Status Replayer::Fault(const SpaceRef& space, const TraceOperation& operation) {
+  absl::Status status = Populate(space, operation.range, PropertyOfAccess(operation.access));
   const bool writable = (operation.access & kTraceWrite) != 0;
   stream_.Access(space, operation.range.start, writable ? AccessKind::kStore : AccessKind::kLoad);
   ++faults_;
   if (faults_ % 4 == 0) stream_.Walk(space, operation.range.start);
-  return mapped;
+  return status;
 }
 
-bool Replayer::Populate(const SpaceRef& space, VirtRange range, PageProperty property) {
-  bool all = true;
-  for (VirtAddr at = range.start; at != range.end && !stream_.world().failed();) {
+absl::Status Replayer::Populate(const SpaceRef& space, VirtRange range, PageProperty property) {
+  absl::Status status;
+  for (VirtAddr at = range.start; at != range.end;) {
     const uint64_t left = range.end.value() - at.value();
     const VirtRange chunk{at, at.Plus(std::min(left, kChunkPages * kPageSize))};
-    all = Insist([&] { return PopulateChunk(space, chunk, property); }) && all;
+    status.Update(PopulateChunk(space, chunk, property));
     at = chunk.end;
   }
-  return all && !stream_.world().failed();
+  return status;
 }
 
 absl::Status Replayer::PopulateChunk(const SpaceRef& space, VirtRange range,
                                      PageProperty property) {
-  std::vector<USegment> frames;
-  for (uint64_t i = 0; i < range.size() / kPageSize; ++i) {
-    std::optional<USegment> frame = stream_.Allocate(1);
-    // The world has failed, or it was to happen; either way no further attempt would help.
-    if (!frame) return absl::CancelledError("no frame to populate with");
-    frames.push_back(*std::move(frame));
-  }
+  std::vector<MappedFrames> items;
+  bool found_frames = true;
+  absl::Status status = Insist([&] {
+    while (found_frames && items.size() < range.size() / kPageSize) {
+      std::optional<USegment> frame = stream_.Allocate(1);
+      found_frames = frame.has_value();
+      if (frame) items.emplace_back(*std::move(frame), property);
+    }
+    return found_frames ? MapAbsent(space, range, items) : absl::OkStatus();
+  });
+  // Allocate has waited for one already.
+  return found_frames ? status : absl::ResourceExhaustedError("no frame to populate with");
+}
+
+absl::Status Replayer::MapAbsent(const SpaceRef& space, VirtRange range,
+                                 std::vector<MappedFrames>& items) {
   RecordedCursor cursor(stream_, space);
   absl::Status status = cursor.Open({.range = range, .anchor = Anchor::kLow});
   while (status.ok() && cursor.remaining() != 0) {
@@ -103,15 +114,14 @@ absl::Status Replayer::PopulateChunk(const SpaceRef& space, VirtRange range,
     if (found->item) {
       status = cursor.Jump(cursor.virt_addr().Plus(kPageSize));
     } else {
-      USegment frame = std::move(frames.back());
-      frames.pop_back();
-      status = cursor.Map(MappedFrames(std::move(frame), property));
+      status = cursor.Map(std::move(items.back()));
+      if (status.ok()) items.pop_back();
     }
   }
   return status;
 }
 
-bool Replayer::Unmap(const SpaceRef& space, VirtRange range) {
+absl::Status Replayer::Unmap(const SpaceRef& space, VirtRange range) {
   return Insist([&]() -> absl::Status {
     RecordedCursor cursor(stream_, space);
     absl::Status status = cursor.Open({.range = range, .intent = Intent::kNoMap});
@@ -119,7 +129,7 @@ bool Replayer::Unmap(const SpaceRef& space, VirtRange range) {
   });
 }
 
-bool Replayer::Protect(const SpaceRef& space, VirtRange range, TraceAccess access) {
+absl::Status Replayer::Protect(const SpaceRef& space, VirtRange range, TraceAccess access) {
   return Insist([&]() -> absl::Status {
     RecordedCursor cursor(stream_, space);
     absl::Status status = cursor.Open({.range = range, .intent = Intent::kNoMap});
@@ -127,7 +137,7 @@ bool Replayer::Protect(const SpaceRef& space, VirtRange range, TraceAccess acces
   });
 }
 
-bool Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
+absl::Status Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
   struct MovedPage {
     uint64_t offset;
     MappedFrames item;
@@ -135,7 +145,7 @@ bool Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
   std::vector<MovedPage> pages;
   const VirtRange source = operation.source;
   const VirtRange target = operation.range;
-  bool all = true;
+  absl::Status all;
   if (!source.IsEmpty()) {
     all = Insist([&]() -> absl::Status {
       RecordedCursor cursor(stream_, space);
@@ -154,7 +164,7 @@ bool Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
       return status;
     });
   }
-  all = Unmap(space, target) && all;
+  all.Update(Unmap(space, target));
   // Sparse areas are moved page by page: a cursor over all of it would create tables for nothing
   // only where there are pages anyway.
   for (MovedPage& page : pages) {
@@ -165,7 +175,7 @@ bool Replayer::Move(const SpaceRef& space, const TraceOperation& operation) {
           cursor.Open({.range = {va, va.Plus(kPageSize)}, .anchor = Anchor::kLow});
       return status.ok() ? cursor.Map(std::move(page.item), Provenance::kMoved) : status;
     };
-    all = Insist(map) && all;
+    all.Update(Insist(map));
   }
   return all;
 }

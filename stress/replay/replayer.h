@@ -3,15 +3,16 @@
 // Carries out the operations of a recording in the space of their process.
 //
 //   Replayer replayer(stream);
-//   bool carried_out = replayer.Replay(space, operation);
+//   absl::Status carried_out = replayer.Replay(space, operation);
 //
 // A fault maps one frame, unless somebody has already; reserving unmaps what is there and populates
 // if asked; protecting protects; unmapping and discarding unmap; moving takes each page and maps it
 // at its new place. Areas that grow change nothing yet. After a fault the page is accessed and
 // walked to, as the program did.
 //
-// Thread safety: that of the stream. Failure: an operation that finds no memory is left undone, in
-// part; unless that is injected, World::Fail says how much would do.
+// Thread safety: that of the stream. Failure: RESOURCE_EXHAUSTED if it finds no memory, and unless
+// that is injected World::Fail says how much would do; CANCELLED once the world has failed; else
+// the cursor's, which is reported. The operation is then left undone, in part.
 
 #ifndef PADDOCK_STRESS_REPLAY_REPLAYER_H_
 #define PADDOCK_STRESS_REPLAY_REPLAYER_H_
@@ -21,6 +22,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "paddock/core/space/mapped_frames.h"
 #include "paddock/stress/recorded_cursor.h"
 #include "paddock/stress/stream.h"
 #include "paddock/stress/trace/operation.h"
@@ -35,20 +37,21 @@ class Replayer {
  public:
   explicit Replayer(Stream& stream) : stream_(stream) {}
 
-  // Whether all of the operation was carried out; so for the functions below.
-  bool Replay(const SpaceRef& space, const TraceOperation& operation);
+  absl::Status Replay(const SpaceRef& space, const TraceOperation& operation);
 
  private:
-  bool Fault(const SpaceRef& space, const TraceOperation& operation);
-  bool Populate(const SpaceRef& space, VirtRange range, PageProperty property);
+  absl::Status Fault(const SpaceRef& space, const TraceOperation& operation);
+  absl::Status Populate(const SpaceRef& space, VirtRange range, PageProperty property);
   // Maps what is absent in `range`, at most kChunkPages.
   absl::Status PopulateChunk(const SpaceRef& space, VirtRange range, PageProperty property);
-  bool Unmap(const SpaceRef& space, VirtRange range);
-  bool Protect(const SpaceRef& space, VirtRange range, TraceAccess access);
-  bool Move(const SpaceRef& space, const TraceOperation& operation);
+  // One attempt, which uses up some of `items`, of which there is one for each page.
+  absl::Status MapAbsent(const SpaceRef& space, VirtRange range, std::vector<MappedFrames>& items);
+  absl::Status Unmap(const SpaceRef& space, VirtRange range);
+  absl::Status Protect(const SpaceRef& space, VirtRange range, TraceAccess access);
+  absl::Status Move(const SpaceRef& space, const TraceOperation& operation);
 
   // Repeats `attempt` while it finds no memory and reclamation may help.
-  bool Insist(absl::FunctionRef<absl::Status()> attempt);
+  absl::Status Insist(absl::FunctionRef<absl::Status()> attempt);
 
   Stream& stream_;
   uint64_t faults_ = 0;

@@ -2,7 +2,9 @@
 
 #include "paddock/stress/report/facts.h"
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -10,6 +12,8 @@
 
 namespace paddock {
 namespace {
+
+constexpr size_t kShownExamples = 3;
 
 std::string Counts(const std::map<std::string, uint64_t>& counts) {
   if (counts.empty()) return "nothing";
@@ -31,7 +35,9 @@ std::vector<FactGroup> MachineFacts(const Summary& summary) {
             {"batches", n(summary.tlb.batches)},
             {"interrupts sent", n(summary.tlb.interrupts)},
             {"interrupts saved", n(summary.tlb.interrupts_saved)},
-            {"full flushes", n(summary.tlb.full_flushes)}}},
+            {"full flushes", n(summary.tlb.full_flushes)},
+            {"CPUs skipped", n(summary.tlb.lazy_skips)},
+            {"late flushes", n(summary.tlb.lazy_catchups)}}},
           {"RCU",
            {{"grace periods", n(summary.rcu.grace_periods)},
             {"longest", HumanDuration(summary.rcu.longest_ns)},
@@ -47,13 +53,18 @@ std::vector<FactGroup> TraceFacts(const Summary& summary) {
   std::vector<FactGroup> groups;
   groups.reserve(summary.traces.size());
   for (const TraceSummary& trace : summary.traces) {
-    groups.push_back({absl::StrCat("trace ", trace.file),
-                      {{"lines", n(trace.lines)},
-                       {"replayed", Counts(trace.replayed)},
-                       {"skipped", Counts(trace.skipped)},
-                       {"not understood", n(trace.not_understood)},
-                       {"processes", n(trace.processes)},
-                       {"threads", n(trace.threads)}}});
+    FactGroup group{absl::StrCat("trace ", trace.file),
+                    {{"lines", n(trace.lines)},
+                     {"replayed", Counts(trace.replayed)},
+                     {"skipped", Counts(trace.skipped)},
+                     {"not understood", n(trace.not_understood)}}};
+    for (size_t i = 0; i < std::min(trace.examples.size(), kShownExamples); ++i) {
+      group.facts.push_back(
+          {absl::StrCat("- line ", trace.examples[i].number), trace.examples[i].reason});
+    }
+    group.facts.push_back({"processes", n(trace.processes)});
+    group.facts.push_back({"threads", n(trace.threads)});
+    groups.push_back(std::move(group));
   }
   return groups;
 }

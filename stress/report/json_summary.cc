@@ -53,6 +53,14 @@ Json Counts(const std::map<std::string, uint64_t>& counts) {
   return object;
 }
 
+Json Examples(const TraceSummary& trace) {
+  Json examples = Json::array();
+  for (const TraceSummary::Line& line : trace.examples) {
+    examples.push_back({{"line", line.number}, {"reason", line.reason}});
+  }
+  return examples;
+}
+
 Json Traces(const Summary& summary) {
   Json traces = Json::array();
   for (const TraceSummary& trace : summary.traces) {
@@ -61,6 +69,7 @@ Json Traces(const Summary& summary) {
                       {"replayed", Counts(trace.replayed)},
                       {"skipped", Counts(trace.skipped)},
                       {"not_understood", trace.not_understood},
+                      {"not_understood_examples", Examples(trace)},
                       {"processes", trace.processes},
                       {"threads", trace.threads}});
   }
@@ -89,7 +98,9 @@ std::string JsonSummary(const Summary& summary) {
                  {"batches", summary.tlb.batches},
                  {"interrupts", summary.tlb.interrupts},
                  {"interrupts_saved", summary.tlb.interrupts_saved},
-                 {"full_flushes", summary.tlb.full_flushes}}},
+                 {"full_flushes", summary.tlb.full_flushes},
+                 {"lazy_skips", summary.tlb.lazy_skips},
+                 {"lazy_catchups", summary.tlb.lazy_catchups}}},
                {"rcu",
                 {{"grace_periods", summary.rcu.grace_periods},
                  {"longest_ns", summary.rcu.longest_ns},

@@ -48,6 +48,8 @@ struct TlbSummary {
   uint64_t interrupts = 0;
   uint64_t interrupts_saved = 0;
   uint64_t full_flushes = 0;
+  uint64_t lazy_skips = 0;     // CPUs that were left out: idle, or at work in another space
+  uint64_t lazy_catchups = 0;  // flushes that such CPUs did later
 };
 
 struct RcuSummary {
@@ -70,6 +72,11 @@ struct TraceSummary {
   std::map<std::string, uint64_t> replayed = {};  // by kind
   std::map<std::string, uint64_t> skipped = {};   // by reason
   uint64_t not_understood = 0;
+  struct Line {
+    uint64_t number = 0;
+    std::string reason = {};
+  };
+  std::vector<Line> examples = {};  // the first of those not understood
   uint64_t processes = 0;
   uint64_t threads = 0;
 };

@@ -25,7 +25,7 @@ inline Summary PassingSummary() {
     summary.oracles.push_back({.name = std::string(name), .checks = 1000});
   }
   summary.locks = {5, 6, 7};
-  summary.tlb = {8, 9, 10, 11, 12};
+  summary.tlb = {8, 9, 10, 11, 12, 16, 17};
   summary.rcu = {13, 14000000, 15};
   summary.frames = {65536, 4096, 0};
   return summary;
@@ -37,6 +37,7 @@ inline TraceSummary SampleTrace() {
           .replayed = {{"page-fault", 60}, {"mmap", 20}},
           .skipped = {{"failed call", 15}},
           .not_understood = 5,
+          .examples = {{7, "expected <pid>"}, {9, "b"}, {11, "c"}, {13, "d"}},
           .processes = 2,
           .threads = 3};
 }

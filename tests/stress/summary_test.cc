@@ -99,8 +99,8 @@ TEST(JsonSummaryWriter, HasExactlyTheKeysOfTheSchema) {
               ElementsAre("serializability", "walker", "tlb", "ageing", "books"));
   EXPECT_THAT(Keys(json["oracles"]["books"]), ElementsAre("checks", "violations"));
   EXPECT_THAT(Keys(json["locks"]), ElementsAre("acquired", "contended", "stray_retries"));
-  EXPECT_THAT(Keys(json["tlb"]),
-              ElementsAre("issued", "batches", "interrupts", "interrupts_saved", "full_flushes"));
+  EXPECT_THAT(Keys(json["tlb"]), ElementsAre("issued", "batches", "interrupts", "interrupts_saved",
+                                             "full_flushes", "lazy_skips", "lazy_catchups"));
   EXPECT_THAT(Keys(json["rcu"]), ElementsAre("grace_periods", "longest_ns", "peak_backlog"));
   EXPECT_THAT(Keys(json["frames"]), ElementsAre("total", "peak", "leaked"));
   EXPECT_EQ(json["schema"], 1);
@@ -121,7 +121,10 @@ TEST(JsonSummaryWriter, ShowsViolationsAndTraces) {
   ASSERT_EQ(json["trace"].size(), 1u);
   const ordered_json& trace = json["trace"][0];
   EXPECT_THAT(Keys(trace), ElementsAre("file", "lines", "replayed", "skipped", "not_understood",
-                                       "processes", "threads"));
+                                       "not_understood_examples", "processes", "threads"));
+  EXPECT_EQ(trace["not_understood_examples"].size(), 4u);
+  EXPECT_EQ(trace["not_understood_examples"][0]["line"], 7);
+  EXPECT_EQ(trace["not_understood_examples"][0]["reason"], "expected <pid>");
   EXPECT_EQ(trace["replayed"]["page-fault"], 60);
   EXPECT_EQ(trace["skipped"]["failed call"], 15);
 }
@@ -180,6 +183,7 @@ TEST(HtmlSummaryWriter, IsSelfContainedAndEscaped) {
   EXPECT_THAT(html, HasSubstr("<span class=\"verdict fail\">fail</span>"));
   EXPECT_THAT(html, HasSubstr("cpu 1 read &lt;frame&gt; &amp; &quot;more&quot;"));
   EXPECT_THAT(html, Not(HasSubstr("<frame>")));
+  EXPECT_THAT(html, HasSubstr("expected &lt;pid&gt;"));
   EXPECT_THAT(html, HasSubstr("<svg"));
   EXPECT_THAT(html, HasSubstr("build.trace.zst"));
   for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "src="}) {
@@ -198,7 +202,7 @@ TEST(TextSummaryWriter, SaysWhatWasDoneCheckedAndHowToRepeatIt) {
         "map                    1,000,000    95.2 k/s     350 ns    2.10 us     180 us\n",
         "locks   5 acquired, 6 contended, 7 stray retries\n",
         "TLB     8 operations issued, 9 batches, 10 interrupts sent, 11 interrupts saved, "
-        "12 full flushes\n",
+        "12 full flushes, 16 CPUs skipped, 17 late flushes\n",
         "RCU     13 grace periods, 14.0 ms longest, 15 peak backlog\n",
         "frames  65,536 total, 4,096 peak, 0 leaked\n",
         "serializability            1,000           0\n", "\nPASS: no violation\n",
@@ -216,6 +220,8 @@ TEST(TextSummaryWriter, ShowsViolationsAndAnOracleThatWasIdle) {
   EXPECT_THAT(text, HasSubstr("serializability                0           0  checked nothing\n"));
   EXPECT_THAT(text, HasSubstr("FAIL: serializability: checked nothing; tlb: 3 violations"));
   EXPECT_THAT(text, HasSubstr("  replayed        20 mmap, 60 page-fault\n"));
+  EXPECT_THAT(text, HasSubstr("  not understood  5\n  - line 7        expected <pid>\n"));
+  EXPECT_THAT(text, Not(HasSubstr("line 13"))) << "the JSON has them all";
 }
 
 TEST(TextSummaryWriter, SaysWhatAnInterruptedRunDidNotDo) {

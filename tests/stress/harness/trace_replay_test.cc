@@ -103,6 +103,31 @@ TEST(TraceReplay, WhatFoundNoMemoryIsNotCountedAsReplayed) {
   EXPECT_GT(summary.traces[0].skipped.count("memory ran out"), 0u);
 }
 
+TEST(TraceReplay, WhatIsRefusedIsCountedByItsCauseAndReported) {
+  // Addresses of programs end at 2^47.
+  const std::string text =
+      "1/1 1.000000001: syscalls:sys_enter_munmap: addr: 0x800000000000, len: 0x1000\n"
+      "1/1 1.000000002: syscalls:sys_exit_munmap: 0x0\n"
+      "what\n";
+  TraceReader reader = TraceReader::FromMemory(text, "high");
+  absl::StatusOr<TracePlan> plan = BuildTracePlan(reader, {.user_end = uint64_t{1} << 48});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  TestCampaign test(TestOptions({"--threads=2"}));
+  EXPECT_TRUE(test.campaign.RunTrace(*plan).ok());
+  const Summary summary = test.campaign.Summarise();
+  ASSERT_EQ(summary.traces.size(), 1u);
+  const TraceSummary& trace = summary.traces[0];
+  ExpectEveryLineCountedOnce(trace);
+  EXPECT_EQ(trace.skipped.count("memory ran out"), 0u);
+  ASSERT_EQ(trace.skipped.size(), 1u);
+  EXPECT_EQ(trace.skipped.begin()->first.substr(0, 11), "refused as ");
+  EXPECT_EQ(trace.skipped.begin()->second, 2u);
+  ASSERT_EQ(trace.examples.size(), 1u);
+  EXPECT_EQ(trace.examples[0].number, 3u);
+  EXPECT_EQ(test.campaign.oracles().sink.count(kSerializabilityOracle), 1u);
+  EXPECT_EQ(test.campaign.oracles().sink.count(kBooksOracle), 1u);
+}
+
 TEST(TraceReplay, PermissionsBecomeProperties) {
   EXPECT_EQ(PropertyOfAccess(0), kReadKernel) << "no access for the program";
   EXPECT_EQ(PropertyOfAccess(kTraceRead), kReadUser);
@@ -138,7 +163,7 @@ class OneByOne : public testing::Test {
     operation.access = access;
     operation.range = {VirtAddr(first << 12), VirtAddr((first + pages) << 12)};
     operation.source = {VirtAddr(source << 12), VirtAddr((source + source_pages) << 12)};
-    Replayer(*stream_).Replay(stream_->Space(0), operation);
+    EXPECT_TRUE(Replayer(*stream_).Replay(stream_->Space(0), operation).ok());
   }
   std::optional<Translation> At(uint64_t page) {
     const RcuReadGuard guard(world_->machine().rcu(), seat_.pin());
