@@ -66,9 +66,7 @@ absl::Status Campaign::RunGenerated(const WorkloadInfo& info, const Budget& budg
         sync::NowNs() + static_cast<uint64_t>(absl::ToInt64Nanoseconds(*budget.duration));
     rounds.slice_ns = kSliceNs;
   }
-  if (budget.steps) {
-    rounds.steps = *budget.steps / options_.threads + (*budget.steps % options_.threads != 0);
-  }
+  if (budget.steps) rounds.steps = StepsOfEach(*budget.steps, options_.threads);
   return RunWorkload(info, rounds);
 }
 
@@ -117,8 +115,8 @@ absl::Status Campaign::RunTrace(const TracePlan& plan) {
   if (!rounds.done || !status.ok()) return status;
   for (const auto& [cause, lines] : job.undone()) {
     if (cause == ReplayJob::kNoMemory && options_.inject.MayExhaust()) continue;
-    oracles_.sink.Report(kBooksOracle, absl::StrCat(name, ": ", lines,
-                                                    " lines could not be replayed: ", cause));
+    oracles_.sink.Report(kBooksOracle,
+                         absl::StrCat(name, ": ", lines, " lines could not be replayed: ", cause));
   }
   return status;
 }
@@ -152,7 +150,7 @@ absl::Status Campaign::RunWorld(World& world, const std::string& workload, Job& 
     streams.push_back(std::make_unique<Stream>(world, *state, seed));
     logs.push_back(&state->log);
   }
-  watchdog_->Watch(world, workload, Watchdog::Phase::kRunning);
+  watchdog_->Watch(world, workload);
   uint64_t round = 0;
   uint64_t rounds_here = 0;
   do {
@@ -162,6 +160,7 @@ absl::Status Campaign::RunWorld(World& world, const std::string& workload, Job& 
     const SliceLimit limit{.round = round,
                            .steps = std::min(rounds.steps, kStepsPerRound),
                            .deadline_ns = std::min(slice_end_ns, rounds.end_ns)};
+    MarkRound(workload, round);
     crew_.Round(world.machine(), [&](uint32_t number, CpuSeat& seat) {
       Stream& stream = *streams[number];
       stream.Begin(seat);
@@ -170,13 +169,13 @@ absl::Status Campaign::RunWorld(World& world, const std::string& workload, Job& 
     });
     world.EndRound(logs);
     NoteViolations(workload, round);
-    ShowProgress();
     rounds.steps -= limit.steps;
+    ShowProgress(job);
     rounds.done =
         round == rounds.last || rounds.steps == 0 || sync::NowNs() >= rounds.end_ns || job.done();
   } while (!rounds.done && !finished() && !world.failed() &&
            ++rounds_here < rounds.rounds_per_world);
-  watchdog_->Watch(world, absl::StrCat("closing ", workload), Watchdog::Phase::kClosing);
+  watchdog_->Watch(world, absl::StrCat("closing ", workload));
   uint64_t opened = 0;
   for (const std::unique_ptr<Stream>& stream : streams) opened += stream->opened();
   world.Close(opened, totals_);
@@ -188,12 +187,31 @@ absl::Status Campaign::RunWorld(World& world, const std::string& workload, Job& 
 void Campaign::NoteViolations(const std::string& workload, uint64_t round) {
   const uint64_t count = oracles_.sink.count();
   if (count == noted_violations_) return;
+  reproductions_.emplace_back(noted_violations_, CommandFor(workload, round));
+  noted_violations_ = count;
+}
+
+std::string Campaign::CommandFor(const std::string& workload, uint64_t round) const {
   StressOptions again = options_;
   if (FindWorkload(workload) != nullptr) {
     again.replay = {workload, options_.seed, options_.threads, round, options_.inject};
   }
-  reproductions_.emplace_back(noted_violations_, again.Command());
-  noted_violations_ = count;
+  return again.Command();
+}
+
+void Campaign::MarkRound(const std::string& workload, uint64_t round) {
+  Summary summary = Summarise();
+  WorkloadSummary current{workload, summary.seconds, OperationsDone(), summary.violation_count};
+  for (const WorkloadSummary& before : workloads_) {
+    current.seconds -= before.seconds;
+    current.operations -= before.operations;
+    current.violations -= before.violations;
+  }
+  summary.workloads.push_back(std::move(current));
+  summary.not_run.push_back(absl::StrCat("the rest of ", workload));
+  const std::lock_guard<std::mutex> lock(mark_mutex_);
+  marked_ = std::move(summary);
+  marked_command_ = CommandFor(workload, round);
 }
 
 uint64_t Campaign::OperationsDone() const {
@@ -202,10 +220,13 @@ uint64_t Campaign::OperationsDone() const {
   return total;
 }
 
-void Campaign::ShowProgress() {
+void Campaign::ShowProgress(const Job& job) {
+  uint64_t steps = job.steps();
+  for (const StreamDigest& before : digests_) steps += before.steps;
   progress_.Update({.elapsed_s = static_cast<double>(sync::NowNs() - start_ns_) * 1e-9,
                     .operations = OperationsDone(),
-                    .violations = oracles_.sink.count()});
+                    .violations = oracles_.sink.count(),
+                    .steps = steps});
 }
 
 }  // namespace paddock

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,11 @@ struct Budget {
   std::optional<absl::Duration> duration;
   std::optional<uint64_t> steps;
 };
+
+// How many of `steps` each of the streams does, so that all together do at least as many.
+inline uint64_t StepsOfEach(uint64_t steps, uint32_t streams) {
+  return steps / streams + (steps % streams != 0);
+}
 
 // What a generated workload's streams asked for.
 struct StreamDigest {
@@ -77,8 +83,11 @@ class Campaign {
   const std::vector<StreamDigest>& digests() const { return digests_; }
   const WorldTotals& totals() const { return totals_; }
   uint64_t not_opened() const { return SumOf(&OpStats::not_opened); }
+  uint64_t faults() const { return SumOf(&OpStats::faults); }
   uint64_t exhausted() const { return SumOf(&OpStats::exhausted); }
   Summary Summarise() const;
+  // For `on_hang`: what was done up to the round that hangs, and how to run that one again.
+  Summary SummariseHang() const;
 
  private:
   // What a workload has still to do.
@@ -104,8 +113,12 @@ class Campaign {
                          Rounds& rounds);
   // The rounds of one world, at least one.
   absl::Status RunWorld(World& world, const std::string& workload, Job& job, Rounds& rounds);
+  // The command that runs this round again.
+  std::string CommandFor(const std::string& workload, uint64_t round) const;
   void NoteViolations(const std::string& workload, uint64_t round);
-  void ShowProgress();
+  // What follows until the next mark is this round, and closing its world. Streams stand still.
+  void MarkRound(const std::string& workload, uint64_t round);
+  void ShowProgress(const Job& job);
   uint64_t OperationsDone() const;
   uint64_t SumOf(uint64_t OpStats::* counter) const;
 
@@ -125,6 +138,11 @@ class Campaign {
   std::vector<std::pair<uint64_t, std::string>> reproductions_;
   const uint64_t start_ns_;
   uint64_t noted_violations_ = 0;
+
+  mutable std::mutex mark_mutex_;
+  // invariant: under mark_mutex_: the watchdog reads them while the rest of the campaign changes.
+  Summary marked_;
+  std::string marked_command_;
 };
 
 }  // namespace paddock

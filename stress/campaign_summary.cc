@@ -2,7 +2,9 @@
 //
 // What a campaign adds up to.
 
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "paddock/stress/campaign.h"
@@ -54,11 +56,28 @@ Summary Campaign::Summarise() const {
   }
   summary.violation_count = oracles_.sink.count();
   summary.locks = {totals_.locks.acquired, totals_.locks.contended, totals_.locks.stray_retries};
-  summary.tlb = {totals_.tlb.issued, totals_.tlb.batches, totals_.tlb.interrupts,
-                 totals_.tlb.interrupts_saved, totals_.tlb.full_flushes};
+  summary.tlb = {totals_.tlb.issued,           totals_.tlb.batches,      totals_.tlb.interrupts,
+                 totals_.tlb.interrupts_saved, totals_.tlb.full_flushes, totals_.tlb.lazy_skips,
+                 totals_.tlb.lazy_catchups};
   summary.rcu = {totals_.rcu.grace_periods, totals_.rcu.longest_ns, totals_.rcu.peak_backlog};
   summary.frames = {totals_.frames_total, totals_.frames_peak, totals_.frames_leaked};
   summary.traces = traces_;
+  return summary;
+}
+
+Summary Campaign::SummariseHang() const {
+  const std::lock_guard<std::mutex> lock(mark_mutex_);
+  Summary summary = marked_;
+  summary.seconds = static_cast<double>(sync::NowNs() - start_ns_) * 1e-9;
+  const size_t known = summary.violations.size();
+  std::vector<Violation> violations = oracles_.sink.violations();
+  for (size_t i = known; i < violations.size(); ++i) {
+    violations[i].reproduce = marked_command_;
+    summary.violations.push_back(std::move(violations[i]));
+  }
+  summary.violation_count = oracles_.sink.count();
+  // It was not done with any of them.
+  for (OracleResult& oracle : summary.oracles) oracle.expected = Expected::kNothing;
   return summary;
 }
 

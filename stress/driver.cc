@@ -101,6 +101,29 @@ absl::Status RunAll(const StressOptions& options, const std::vector<TracePlan>& 
   return status;
 }
 
+// The names of what RunAll runs, in its order.
+std::vector<std::string> Parts(const StressOptions& options, const std::vector<TracePlan>& plans) {
+  std::vector<std::string> parts;
+  for (const std::string& name : options.workloads) {
+    if (name != kTraceWorkload) {
+      parts.push_back(name);
+      continue;
+    }
+    for (const TracePlan& plan : plans) parts.push_back(absl::StrCat("trace ", plan.name));
+  }
+  return parts;
+}
+
+// Steps of all streams and generated workloads; 0 if they are bounded by time.
+uint64_t StepsToDo(const StressOptions& options) {
+  if (!options.ops) return 0;
+  uint64_t steps = 0;
+  for (const std::string& name : options.workloads) {
+    if (name != kTraceWorkload) steps += StepsOfEach(*options.ops, options.threads);
+  }
+  return steps * options.threads;
+}
+
 // What the text summary does not say.
 std::string Notes(const Campaign& campaign, const Summary& summary) {
   std::string text;
@@ -110,6 +133,10 @@ std::string Notes(const Campaign& campaign, const Summary& summary) {
   }
   if (campaign.not_opened() != 0) {
     absl::StrAppend(&text, "cursors not opened in time: ", campaign.not_opened(), "\n");
+  }
+  if (campaign.faults() != 0) {
+    absl::StrAppend(&text, "accesses that found no page or no right to it: ", campaign.faults(),
+                    "\n");
   }
   if (campaign.exhausted() != 0) {
     absl::StrAppend(&text, "operations that found no memory: ", campaign.exhausted(), "\n");
@@ -138,14 +165,12 @@ int Deliver(const Summary& summary, const std::string& text, const StressOptions
 }
 
 // A hang leaves threads that cannot be stopped: report and go.
-[[noreturn]] void ReportHang(const StressOptions& options, const ViolationSink& sink,
-                             std::FILE* out, std::FILE* err) {
-  Summary summary;
-  summary.seed = options.seed;
-  summary.command = options.Command();
-  summary.threads = options.threads;
-  summary.violations = sink.violations();
-  summary.violation_count = sink.count();
+[[noreturn]] void ReportHang(const Campaign& campaign, const std::vector<std::string>& parts,
+                             const StressOptions& options, std::FILE* out, std::FILE* err) {
+  Summary summary = campaign.SummariseHang();
+  for (size_t i = summary.workloads.size(); i < parts.size(); ++i) {
+    summary.not_run.push_back(parts[i]);
+  }
   std::_Exit(Deliver(summary, TextSummary(summary), options, out, err));
 }
 
@@ -170,14 +195,14 @@ int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err) {
 
   ProgressGoal goal;
   if (options.duration) goal.seconds = absl::ToDoubleSeconds(*options.duration);
+  goal.steps = StepsToDo(options);
   ProgressLine progress(options.progress, goal, err,
                         isatty(fileno(err)) != 0 ? Output::kTerminal : Output::kOther);
+  const std::vector<std::string> parts = Parts(options, plans);
   Campaign* running = nullptr;
   Campaign::Hooks hooks;
   hooks.interrupted = [] { return g_signal.load() != 0; };
-  hooks.on_hang = [&](const std::string&) {
-    ReportHang(options, running->oracles().sink, out, err);
-  };
+  hooks.on_hang = [&](const std::string&) { ReportHang(*running, parts, options, out, err); };
   Campaign campaign(options, progress, std::move(hooks));
   running = &campaign;
   const absl::Status status = RunAll(options, plans, campaign);

@@ -26,7 +26,7 @@ class GeneratedJob final : public Job {
 
   // Of all operations that the streams asked for; the same for the same seed, streams and steps.
   uint64_t digest() const;
-  uint64_t steps() const;
+  uint64_t steps() const override;
 
  private:
   struct alignas(64) Padded {

@@ -3,13 +3,13 @@
 // Judges from what streams say of themselves whether they hang. Looked at now and then:
 //
 //   HangDetector detector(streams, {});
-//   detector.Restart(NowNs(), HangDetector::Phase::kRunning);
+//   detector.Restart(NowNs());
 //   if (detector.Look(NowNs())) { /* a hang */ }              // at least every `interval`
 //   ageing.CheckDeadlines(NowNs(), detector.awake_since_ns(), culprit);
 //
 // A hang is a stream that is at work and neither begins an operation nor looks for work for
-// `patience`; or that no stream at all begins one, each waiting for the others; or a world that
-// takes twice as long to close.
+// `patience`; or that no stream at all begins one, each waiting for the others; or that none is at
+// work for twice as long, while the oracles digest a round or the world is closed.
 //
 // A look that comes much later than the interval says that the process itself did not run: it was
 // stopped, or the machine was asleep. All windows begin anew then.
@@ -33,11 +33,10 @@ class HangDetector {
     absl::Duration patience = absl::Seconds(60);
     absl::Duration interval = absl::Milliseconds(250);
   };
-  enum class Phase : uint8_t { kRunning, kClosing };
 
   HangDetector(std::vector<const StreamState*> streams, const Options& options);
 
-  void Restart(uint64_t now_ns, Phase phase);
+  void Restart(uint64_t now_ns);
   bool Look(uint64_t now_ns);
 
   // The process has run all the time since then.
@@ -59,11 +58,11 @@ class HangDetector {
   const std::vector<const StreamState*> streams_;
   const uint64_t patience_ns_;
   const uint64_t longest_gap_ns_;
-  Phase phase_ = Phase::kRunning;
   uint64_t looked_ns_ = 0;
   uint64_t awake_since_ns_ = 0;
   std::vector<Window> windows_;  // by stream
-  Window all_;                   // of all operations of all streams
+  Window all_;                   // of all operations of all streams, since they work or rest
+  bool rest_ = true;             // no stream was at work
 };
 
 }  // namespace paddock

@@ -28,6 +28,8 @@ class Job {
   virtual void RunSlice(Stream& stream, uint32_t number, const SliceLimit& limit) = 0;
   // Nothing is left to do.
   virtual bool done() const = 0;
+  // Generated steps that all streams have done.
+  virtual uint64_t steps() const { return 0; }
 };
 
 }  // namespace paddock

@@ -27,11 +27,11 @@ Watchdog::~Watchdog() {
   thread_.join();
 }
 
-void Watchdog::Watch(const World& world, std::string workload, Phase phase) {
+void Watchdog::Watch(const World& world, std::string workload) {
   const std::lock_guard<std::mutex> lock(mutex_);
   world_ = &world;
   workload_ = std::move(workload);
-  detector_.Restart(sync::NowNs(), phase);
+  detector_.Restart(sync::NowNs());
 }
 
 void Watchdog::Forget() {

@@ -3,8 +3,8 @@
 // The thread that watches that the streams do something (HangDetector), and that grace periods end.
 //
 //   Watchdog watchdog(streams, oracles, {}, [](const std::string& report) { ... });
-//   watchdog.Watch(world, "mixed", Watchdog::Phase::kRunning);
-//   watchdog.Watch(world, "closing mixed", Watchdog::Phase::kClosing);   // ends as well
+//   watchdog.Watch(world, "mixed");
+//   watchdog.Watch(world, "closing mixed");   // time begins anew
 //   watchdog.Forget();
 //
 // At a hang `on_hang` is called once, on the watchdog's thread, with what every stream is doing.
@@ -32,7 +32,6 @@ namespace paddock {
 class Watchdog {
  public:
   using Options = HangDetector::Options;
-  using Phase = HangDetector::Phase;
 
   Watchdog(std::vector<const StreamState*> streams, Oracles& oracles, const Options& options,
            std::function<void(const std::string&)> on_hang);
@@ -40,7 +39,7 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  void Watch(const World& world, std::string workload, Phase phase);
+  void Watch(const World& world, std::string workload);
   void Forget();
 
  private:

@@ -77,15 +77,19 @@ void World::CheckAtRest(const CpuPin& pin, std::vector<Balance>& balances) {
 }
 
 void World::CheckLockWords(BooksSnapshot& books) {
-  machine_->frames().ForEachInUse([&](PhysAddr frame, const MetaSlot& slot) {
-    if (!IsNodeSlot(slot)) return;
+  const FrameTable& frames = machine_->frames();
+  const PhysAddr base = machine_->memory().base();
+  for (uint64_t i = 0; i < frames.total_pages(); ++i) {
+    const PhysAddr frame = base.Plus(i * kPageSize);
+    const MetaSlot& slot = frames.slot(frame);
     ++books.lock_words_looked_at;
     // order: relaxed, all; everything stands still.
-    if (slot.lock.load(sync::relaxed) != 0 || slot.waiters.load(sync::relaxed) != 0 ||
-        slot.stray.load(sync::relaxed) != 0) {
-      books.locked.push_back(Suspect(frame, slot));
-    }
-  });
+    const bool locked = slot.lock.load(sync::relaxed) != 0 || slot.waiters.load(sync::relaxed) != 0;
+    const bool in_use = slot.ref_count.load(sync::relaxed) != kRefUnused;
+    // A table that was cut out keeps its mark until its slot is used again.
+    const bool stray = in_use && IsNodeSlot(slot) && slot.stray.load(sync::relaxed) != 0;
+    if (locked || stray) books.locked.push_back(Suspect(frame, slot));
+  }
 }
 
 void World::Drain() {

@@ -38,7 +38,8 @@ OracleResult CheckBooks(const BooksSnapshot& books, ViolationSink& sink) {
   }
   if (!books.locked.empty()) {
     sink.Report(kBooksOracle,
-                absl::StrCat(books.locked.size(), " nodes are still locked", List(books.locked)));
+                absl::StrCat(books.locked.size(), " frames are still locked, waited for or stray",
+                             List(books.locked)));
   }
   for (const Balance& balance : books.balances) {
     if (balance.expected == balance.actual) continue;

@@ -9,8 +9,8 @@
 //
 // What is not a regular file (a pipe, a terminal) is written to directly, and so is the file that
 // standard output or standard error goes to: behind what was written there. A symbolic link keeps
-// pointing where it does, also to a file that does not exist yet. On failure the target is as it was
-// and no temporary file remains. Thread safety: any thread; what goes to one file, one after the
+// pointing where it does, also to a file that does not exist yet. On failure the target is as it
+// was and no temporary file remains. Thread safety: any thread; what goes to one file, one after the
 // other.
 
 #ifndef PADDOCK_STRESS_REPORT_ATOMIC_FILE_H_

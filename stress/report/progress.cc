@@ -37,9 +37,8 @@ std::optional<ProgressMode> ParseProgressMode(std::string_view name) {
 std::optional<double> ProgressFraction(const ProgressGoal& goal, const ProgressState& state) {
   std::optional<double> fraction;
   if (goal.seconds > 0) fraction = state.elapsed_s / goal.seconds;
-  if (goal.operations != 0) {
-    const double done =
-        static_cast<double>(state.operations) / static_cast<double>(goal.operations);
+  if (goal.steps != 0) {
+    const double done = static_cast<double>(state.steps) / static_cast<double>(goal.steps);
     fraction = std::max(fraction.value_or(0), done);
   }
   if (fraction) fraction = std::clamp(*fraction, 0.0, 1.0);

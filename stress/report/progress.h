@@ -26,16 +26,17 @@ enum class Output { kTerminal, kOther };
 // nullopt: not one of auto, bar, plain, none.
 std::optional<ProgressMode> ParseProgressMode(std::string_view name);
 
-// When the run will end: after a time, after a number of operations, or unknown if both are 0.
+// When the run will end: after a time, after a number of steps, or unknown if both are 0.
 struct ProgressGoal {
   double seconds = 0;
-  uint64_t operations = 0;
+  uint64_t steps = 0;
 };
 
 struct ProgressState {
   double elapsed_s = 0;
   uint64_t operations = 0;
   uint64_t violations = 0;
+  uint64_t steps = 0;  // of those of the goal; each is an operation or several
 };
 
 // How much is done, 0..1; nullopt if the end is unknown.

@@ -48,8 +48,8 @@ TEST(FormatProgress, ShowsRateViolationsAndTimeLeft) {
             "5.0 s  5,000,000 operations  1.25 M/s  1 violation  15.0 s left");
 }
 
-TEST(FormatProgress, TimeLeftFollowsFromTheOperationsToDo) {
-  EXPECT_THAT(FormatProgress({.operations = 1000}, {5, 250, 0}, 50), HasSubstr("15.0 s left"));
+TEST(FormatProgress, TimeLeftFollowsFromTheStepsToDo) {
+  EXPECT_THAT(FormatProgress({.steps = 1000}, {5, 7000, 0, 250}, 50), HasSubstr("15.0 s left"));
 }
 
 TEST(FormatProgress, SaysNothingOfAnEndThatIsUnknown) {

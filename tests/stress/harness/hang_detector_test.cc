@@ -13,8 +13,8 @@ constexpr uint64_t kSecond = 1'000'000'000;
 class HangDetectorTest : public testing::Test {
  protected:
   HangDetectorTest() {
-    for (StreamState* stream : {&first_, &second_}) stream->heartbeat.SetWorking(true);
-    detector_.Restart(now_ns_, HangDetector::Phase::kRunning);
+    SetWorking(true);
+    detector_.Restart(now_ns_);
   }
 
   // Whether a hang was seen within so many seconds, in each of which `step` happens.
@@ -27,6 +27,9 @@ class HangDetectorTest : public testing::Test {
       hangs = detector_.Look(now_ns_) || hangs;
     }
     return hangs;
+  }
+  void SetWorking(bool working) {
+    for (StreamState* stream : {&first_, &second_}) stream->heartbeat.SetWorking(working);
   }
   static void Work(StreamState& stream) { stream.heartbeat.Begin(0, 1, {}, 0); }
 
@@ -79,10 +82,23 @@ TEST_F(HangDetectorTest, AProcessThatWasStoppedGetsAllItsTimeAgain) {
   EXPECT_TRUE(HangsWithin(1, [] {}));
 }
 
-TEST_F(HangDetectorTest, ClosingMayTakeTwiceAsLong) {
-  detector_.Restart(now_ns_, HangDetector::Phase::kClosing);
+TEST_F(HangDetectorTest, WhileAllRestTwiceAsLongMayPass) {
+  SetWorking(false);
   EXPECT_FALSE(HangsWithin(120, [] {}));
-  EXPECT_TRUE(HangsWithin(1, [] {}));
+  EXPECT_TRUE(HangsWithin(2, [] {}));
+}
+
+TEST_F(HangDetectorTest, ALongRestIsNotHeldAgainstTheNextRound) {
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_FALSE(HangsWithin(50, [&] {
+      Work(first_);
+      Work(second_);
+    }));
+    SetWorking(false);
+    EXPECT_FALSE(HangsWithin(110, [] {})) << "a round is digested";
+    SetWorking(true);
+    EXPECT_FALSE(HangsWithin(50, [] {})) << "a round has just begun";
+  }
 }
 
 }  // namespace

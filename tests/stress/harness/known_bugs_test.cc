@@ -3,8 +3,12 @@
 // The harness reports what is wrong: flushes that are acknowledged and not done, cursors that
 // overlap, a stream that hangs.
 
+#include <future>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -85,6 +89,54 @@ TEST(KnownBugs, AFrameThatIsKeptIsALeak) {
   EXPECT_EQ(oracles.sink.count(kBooksOracle), 1u);
 }
 
+TEST(KnownBugs, AMarkOnAFrameThatIsFreeDisturbsTheBooks) {
+  Oracles oracles(2, "again");
+  absl::StatusOr<std::unique_ptr<World>> world = World::Create({.cpus = 2}, oracles);
+  ASSERT_TRUE(world.ok()) << world.status();
+  FrameTable& frames = (*world)->machine().frames();
+  const PhysAddr last = frames.memory().base().Plus((frames.total_pages() - 1) * kPageSize);
+  ASSERT_EQ(frames.slot(last).ref_count.load(sync::seq_cst), kRefUnused);
+  frames.slot(last).waiters.store(1, sync::seq_cst);
+  WorldTotals totals;
+  (*world)->Close(0, totals);
+  ASSERT_EQ(oracles.sink.count(kBooksOracle), 1u);
+  EXPECT_THAT(oracles.sink.violations().front().message, HasSubstr("1 frames are still locked"));
+}
+
+TEST(KnownBugs, ASummaryOfAHangHasWhatWasDoneAndTheRoundToRunAgain) {
+  TestCampaign* running = nullptr;
+  std::optional<Summary> summary;
+  std::promise<void> reported;
+  Campaign::Hooks hooks;
+  hooks.watchdog.patience = absl::Seconds(2);
+  // Asked before the workload and after each round: the run hangs after the second.
+  hooks.interrupted = [&, asked = std::make_shared<int>(0)] {
+    if (++*asked == 3) reported.get_future().wait();
+    return false;
+  };
+  hooks.on_hang = [&](const std::string&) {
+    summary = running->campaign.SummariseHang();
+    reported.set_value();
+  };
+  TestCampaign test(TestOptions({"--threads=2"}), std::move(hooks));
+  running = &test;
+  EXPECT_TRUE(test.campaign.RunGenerated(*FindWorkload("overlap"), {.steps = 3 * 2 * 8192}).ok());
+  ASSERT_TRUE(summary.has_value());
+  EXPECT_EQ(summary->verdict(), Verdict::kFail);
+  EXPECT_GT(summary->seconds, 4) << "what rests may do so twice as long";
+  EXPECT_GT(summary->transactions, 0u) << "those of the first round";
+  EXPECT_EQ(summary->oracles.size(), 5u);
+  EXPECT_GT(summary->oracles.front().checks, 0u);
+  ASSERT_EQ(summary->workloads.size(), 1u);
+  EXPECT_EQ(summary->workloads[0].name, "overlap");
+  EXPECT_GT(summary->workloads[0].operations, 0u);
+  EXPECT_THAT(summary->not_run, testing::ElementsAre("the rest of overlap"));
+  ASSERT_FALSE(summary->violations.empty());
+  EXPECT_EQ(summary->violations.back().oracle, "watchdog");
+  EXPECT_THAT(summary->violations.back().reproduce, HasSubstr("--replay='overlap:"));
+  EXPECT_THAT(summary->violations.back().reproduce, testing::EndsWith(":2:1'"));
+}
+
 TEST(KnownBugs, AStreamThatStopsIsAHangThatNamesIt) {
   Oracles oracles(2, "again");
   absl::StatusOr<std::unique_ptr<World>> world = World::Create({.cpus = 2}, oracles);
@@ -102,7 +154,7 @@ TEST(KnownBugs, AStreamThatStopsIsAHangThatNamesIt) {
                       report = text;
                       reported.Unpark();
                     });
-  watchdog.Watch(**world, "tlb", Watchdog::Phase::kRunning);
+  watchdog.Watch(**world, "tlb");
   reported.Park();
   for (;;) {
     const std::lock_guard<std::mutex> lock(mutex);
