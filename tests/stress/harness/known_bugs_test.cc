@@ -120,7 +120,10 @@ TEST(KnownBugs, ASummaryOfAHangHasWhatWasDoneAndTheRoundToRunAgain) {
   };
   TestCampaign test(TestOptions({"--threads=2"}), std::move(hooks));
   running = &test;
-  EXPECT_TRUE(test.campaign.RunGenerated(*FindWorkload("overlap"), {.steps = 3 * 2 * 8192}).ok());
+  EXPECT_TRUE(
+      test.campaign
+          .RunGenerated(*FindWorkload("overlap"), {.duration = std::nullopt, .steps = 3 * 2 * 8192})
+          .ok());
   ASSERT_TRUE(summary.has_value());
   EXPECT_EQ(summary->verdict(), Verdict::kFail);
   EXPECT_GT(summary->seconds, 4) << "what rests may do so twice as long";

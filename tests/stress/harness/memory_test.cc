@@ -83,8 +83,8 @@ TEST_F(FalseAlarm, IsCountedWhereMemoryMayRunOut) {
 
 TEST(Memory, TooLittleForAWorkloadIsTheEnvironments) {
   TestCampaign test(TestOptions({"--threads=2", "--memory=4MiB"}));
-  const absl::Status status =
-      test.campaign.RunGenerated(*FindWorkload("disjoint"), {.steps = 100'000});
+  const absl::Status status = test.campaign.RunGenerated(
+      *FindWorkload("disjoint"), {.duration = std::nullopt, .steps = 100'000});
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("--memory=8MiB"));
   EXPECT_EQ(test.campaign.Summarise().violation_count, 0u);
