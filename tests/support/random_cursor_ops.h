@@ -22,8 +22,8 @@
 #include "paddock/core/page_table/page_table.h"
 #include "paddock/core/space/mapped_frames.h"
 #include "paddock/core/spec/abstract_table.h"
-#include "paddock/core/spec/contracts.h"
 #include "paddock/core/spec/property_edit.h"
+#include "paddock/tests/support/checked_cursor.h"
 #include "paddock/tests/support/soft_mmu.h"
 #include "paddock/tests/support/status_checks.h"
 
@@ -116,23 +116,13 @@ class RandomCursorOps {
   void Look(CursorType& cursor) {
     const VirtRange locked = cursor.range();
     const uint64_t page = random_() % (locked.size() / kPageSize);
-    ASSERT_TRUE(IsOk(cursor.Jump(locked.start.Plus(page * kPageSize))));
-    const VirtAddr at = cursor.virt_addr();
-    const QueryResult slot = Must(cursor.Query());
-    std::optional<QueriedItem> item;
-    if (slot.item) item = QueriedItem{slot.item->frame, slot.item->property};
-    // A slot may reach beyond the range: only the locked part is anybody's business.
-    ASSERT_TRUE(IsOk(CheckQuery(expected_, locked, at, slot.range, item, HardwareBits::kExact)));
+    ASSERT_TRUE(IsOk(CheckedJump(cursor, locked.start.Plus(page * kPageSize))));
+    ASSERT_TRUE(IsOk(CheckedQuery(cursor, expected_)));
     const uint64_t length = random_() % (cursor.remaining() / kPageSize + 1) * kPageSize;
-    const std::optional<VirtAddr> next = Must(cursor.FindNext(length));
-    ASSERT_TRUE(IsOk(CheckFindNext(expected_, {at, VirtAddr(at.value() + length)}, next)));
-    ASSERT_EQ(cursor.virt_addr(), next.value_or(VirtAddr(at.value() + length)));
+    ASSERT_TRUE(IsOk(CheckedFindNext(cursor, expected_, length)));
   }
 
   void Change(CursorMut<C>& cursor, uint64_t length, const CursorOptions& options) {
-    const AbstractTable before = expected_;
-    const VirtAddr at = cursor.virt_addr();
-    const VirtRange stretch{at, VirtAddr(at.value() + length)};
     const PropertyEdit edit{.set = Chance(2) ? PageFlags::kWrite : PageFlags::kNone,
                             .clear = Chance(2) ? PageFlags::kExecute : PageFlags::kNone,
                             .software_set = static_cast<uint8_t>(random_() % 4)};
@@ -140,38 +130,20 @@ class RandomCursorOps {
       case 0:
       case 1:
       case 2:
-        return Map(cursor, options);
-      case 3: {
-        const Removed removed = Must(cursor.Unmap(length));
-        EXPECT_EQ(removed.pages, expected_.Unmap(stretch));
-        EXPECT_EQ(cursor.virt_addr(), stretch.end);
+        ASSERT_NO_FATAL_FAILURE(Map(cursor, options));
         break;
-      }
-      case 4: {
-        const auto taken = Must(cursor.TakeNext(length));
-        const uint64_t pages = taken ? taken->pages : 0;
-        if (taken) expected_.Unmap(taken->range);
-        const std::optional<VirtRange> range = taken ? std::optional(taken->range) : std::nullopt;
-        ASSERT_TRUE(
-            IsOk(CheckTakeNext(before, expected_, stretch, range, pages, HardwareBits::kExact)));
-        EXPECT_EQ(cursor.virt_addr(), taken ? taken->range.end : stretch.end);
+      case 3:
+        ASSERT_TRUE(IsOk(CheckedUnmap(cursor, expected_, length)));
         break;
-      }
-      case 5: {
-        const uint64_t pages = Must(cursor.Protect(length, edit));
-        EXPECT_EQ(pages, expected_.Protect(stretch, edit));
-        EXPECT_EQ(cursor.virt_addr(), stretch.end);
+      case 4:
+        ASSERT_TRUE(IsOk(CheckedTakeNext(cursor, expected_, length)));
         break;
-      }
-      default: {
-        const auto changed = Must(cursor.ProtectNext(length, edit));
-        const std::optional<VirtRange> range =
-            changed ? std::optional(changed->range) : std::nullopt;
-        if (range) expected_.Protect(*range, edit);
-        ASSERT_TRUE(
-            IsOk(CheckProtectNext(before, expected_, stretch, range, edit, HardwareBits::kExact)));
+      case 5:
+        ASSERT_TRUE(IsOk(CheckedProtect(cursor, expected_, length, edit)));
         break;
-      }
+      default:
+        ASSERT_TRUE(IsOk(CheckedProtectNext(cursor, expected_, length, edit)));
+        break;
     }
     ExpectSame();
   }
@@ -188,31 +160,8 @@ class RandomCursorOps {
     }
     std::optional<Item> item = RandomItem(level);
     if (!item) return;
-    const VirtAddr at = cursor.virt_addr();
-    const bool aligned = at.IsAligned(span);
-    const bool fits = span <= cursor.remaining();
-    const bool anchored =
-        cursor.range().size() > span || options.anchor == Anchor::kHigh || level == 1;
-    const RawItem raw = table_.config().RawOf(*item);
-    const absl::Status status = cursor.Map(*std::move(item));
-    if (aligned && fits && anchored) {
-      ASSERT_TRUE(IsOk(status));
-    } else if (aligned && fits) {
-      // Over a hole or a huge page the cursor may stand higher than it asked for.
-      if (!status.ok()) {
-        ASSERT_TRUE(Refused(status, absl::StatusCode::kInvalidArgument));
-      }
-    } else {
-      ASSERT_TRUE(Refused(
-          status, aligned ? absl::StatusCode::kOutOfRange : absl::StatusCode::kInvalidArgument));
-    }
-    if (status.ok()) {
-      expected_.Map({at, VirtAddr(at.value() + span)}, raw.frame, raw.property);
-      EXPECT_EQ(cursor.virt_addr(), VirtAddr(at.value() + span));
-    } else {
-      EXPECT_EQ(cursor.virt_addr(), at);
-    }
-    ExpectSame();
+    ASSERT_TRUE(
+        IsOk(CheckedMap(cursor, expected_, table_.config(), options.anchor, *std::move(item))));
   }
 
   PageTable<C>& table_;
