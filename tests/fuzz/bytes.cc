@@ -20,11 +20,16 @@ constexpr uint64_t k2MiB = uint64_t{1} << 21;
 constexpr uint64_t k1GiB = uint64_t{1} << 30;
 constexpr uint64_t k512GiB = uint64_t{1} << 39;
 
-// Addresses are a landmark, and pages (16 bits, signed) and bytes (12 bits) from there.
+// An address is a landmark, some pages from there, and some bytes; a length so many of a unit, of
+// which the last goes backwards, and some bytes. There are few of each, so that steps meet.
 constexpr std::array<uint64_t, 5> kLandmarks = {0, k2MiB, k1GiB, k512GiB, kUserEnd.value()};
-// Lengths are so many of a unit (10 bits), and bytes. The last unit goes backwards.
+constexpr std::array<int64_t, 16> kOffsets = {0,   1,    2,    3,   -1,  -2,   -3, -510,
+                                              511, -511, -512, 512, 513, -513, 4,  1024};
 constexpr std::array<uint64_t, 4> kUnits = {kPageSize, k2MiB, k1GiB, ~kPageSize + 1};
-constexpr uint64_t kMostUnits = 1 << 10;
+constexpr std::array<uint64_t, 16> kCounts = {1, 2,   3,   4,   512, 0,  511, 513,
+                                              5, 510, 514, 600, 40,  41, 8,   1023};
+// Most are aligned to a page, most others to an access.
+constexpr std::array<uint64_t, 8> kBytes = {0, 0, 0, 0, 0, 8, kPageSize - 8, 1};
 
 constexpr std::array<uint32_t, 3> kMapPages = {1, 512, 2};
 constexpr std::array<uint32_t, 6> kAreaPages = {1, 2, 5, 40, 512, 600};
@@ -81,14 +86,20 @@ class ByteReader {
     value = static_cast<T>(Next(1) % count);
   }
   void Address(uint64_t& value) {
+    int64_t pages = 0;
+    uint64_t bytes = 0;
     OneOf(kLandmarks, value);
-    value += static_cast<uint64_t>(static_cast<int16_t>(Next(2))) * kPageSize;
-    value += Next(2) % kPageSize;
+    OneOf(kOffsets, pages);
+    OneOf(kBytes, bytes);
+    value += static_cast<uint64_t>(pages) * kPageSize + bytes;
   }
   void Length(uint64_t& value) {
+    uint64_t count = 0;
+    uint64_t bytes = 0;
     OneOf(kUnits, value);
-    value *= Next(2) % kMostUnits;
-    value += Next(2) % kPageSize;
+    OneOf(kCounts, count);
+    OneOf(kBytes, bytes);
+    value = value * count + bytes;
   }
   bool failed() const { return false; }
 
@@ -118,22 +129,22 @@ class ByteWriter {
   void Address(uint64_t value) {
     for (const uint64_t landmark : kLandmarks) {
       const auto pages = static_cast<int64_t>(value - landmark) >> kPageBits;
-      if (pages != static_cast<int16_t>(pages)) continue;
+      if (!absl::c_linear_search(kOffsets, pages)) continue;
       OneOf(kLandmarks, landmark);
-      Put(static_cast<uint64_t>(pages), 2);
-      return Put(value % kPageSize, 2);
+      OneOf(kOffsets, pages);
+      return OneOf(kBytes, value % kPageSize);
     }
     failed_ = true;
   }
   void Length(uint64_t value) {
-    const uint64_t whole = value - value % kPageSize;
+    const uint64_t bytes = value % kPageSize;
     for (const uint64_t unit : kUnits) {
-      const bool backwards = static_cast<int64_t>(unit) < 0;
-      const uint64_t count = backwards ? (~whole + 1) / kPageSize : whole / unit;
-      if (count * unit != whole || count >= kMostUnits) continue;
-      OneOf(kUnits, unit);
-      Put(count, 2);
-      return Put(value % kPageSize, 2);
+      for (const uint64_t count : kCounts) {
+        if (count * unit != value - bytes) continue;
+        OneOf(kUnits, unit);
+        OneOf(kCounts, count);
+        return OneOf(kBytes, bytes);
+      }
     }
     failed_ = true;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Programs as bytes, which is what libFuzzer mutates: sixteen for each step. Any bytes are a
+// Programs as bytes, which is what libFuzzer mutates: twelve for each step. Any bytes are a
 // program. Values are chosen so that few bits lead to the places that matter: addresses lie around
 // landmarks (0, the borders of tables, the end of the user's half), lengths are a few pages or huge
 // pages, misaligned or backwards on occasion.
@@ -24,7 +24,7 @@
 
 namespace paddock::fuzz {
 
-inline constexpr size_t kStepBytes = 16;
+inline constexpr size_t kStepBytes = 12;
 // Longer programs are cut.
 inline constexpr size_t kMaxSteps = 64;
 

@@ -22,9 +22,11 @@ class Generator {
       switch (Below(8)) {
         case 0:
         case 1:
+          Transaction();
+          break;
         case 2:
         case 3:
-          Transaction();
+          UseAndChange();
           break;
         case 4:
         case 5:
@@ -53,7 +55,7 @@ class Generator {
                                                  kHuge,
                                                  (uint64_t{1} << 30) - kHuge,
                                                  (uint64_t{1} << 39) - kPageSize,
-                                                 kUserEnd.value() - 2 * kHuge};
+                                                 kUserEnd.value() - kHuge};
     return VirtAddr(OneOf(kPlaces) + (Below(4) == 0 ? kPageSize : 0));
   }
 
@@ -98,6 +100,33 @@ class Generator {
       default:
         program_.push_back(JumpOp{VirtAddr(start.value() + (Below(3) == 0 ? kPageSize : 0))});
     }
+  }
+
+  // A page that a CPU has in its TLB is changed, by this CPU or another one, and used again.
+  void UseAndChange() {
+    const uint32_t space = Below(kSpaces);
+    const VirtAddr start = Place();
+    const bool huge = start.IsAligned(kHuge) && Below(2) == 0;
+    const VirtRange range{start, VirtAddr(start.value() + (huge ? kHuge : kPageSize))};
+    const AccessOp access{space, start, Below(2) == 0 ? AccessKind::kLoad : AccessKind::kStore};
+    const OpenOp open{.space = space, .range = range};
+    program_.insert(program_.end(), {open, MapOp{.pages = huge ? 512u : 1u}, CloseOp{}, access});
+    const bool elsewhere = Below(2) == 0;
+    if (elsewhere) program_.insert(program_.end(), {ActivateOp{1 - space}, CpuOp{1}});
+    program_.push_back(open);
+    switch (Below(3)) {
+      case 0:
+        program_.push_back(UnmapOp{range.size()});
+        break;
+      case 1:
+        program_.push_back(MapOp{});
+        break;
+      default:
+        program_.push_back(ProtectOp{kPageSize, PropertyEdit{.clear = PageFlags::kWrite}});
+    }
+    program_.push_back(CloseOp{});
+    if (elsewhere) program_.push_back(CpuOp{0});
+    program_.push_back(AccessOp{space, start, AccessKind::kStore});
   }
 
   void Outside() {

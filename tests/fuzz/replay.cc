@@ -137,18 +137,20 @@ class Replayer {
                                 .deadline_ns = sync::NowNs() + kPatience};
     if (op.kind == CursorKind::kLook) {
       absl::StatusOr<VmSpace::Cursor> cursor = space->OpenCursor(*pin_, op.range, options);
+      const absl::Status status = cursor.status();
       if (cursor.ok() && refusals.empty() && !HasCursor()) {
         look_.emplace(*std::move(cursor));
         NoteCursor(op);
       }
-      return CheckCode("OpenCursor", cursor.status(), refusals);
+      return CheckCode("OpenCursor", status, refusals);
     }
     absl::StatusOr<VmSpace::CursorMut> cursor = space->OpenCursorMut(*pin_, op.range, options);
+    const absl::Status status = cursor.status();
     if (cursor.ok() && refusals.empty() && !HasCursor()) {
       change_.emplace(*std::move(cursor));
       NoteCursor(op);
     }
-    return CheckCode("OpenCursorMut", cursor.status(), refusals);
+    return CheckCode("OpenCursorMut", status, refusals);
   }
   // In another table, of higher identity unless the call does not wait.
   bool MayOpenSecond(const OpenOp& op) const {

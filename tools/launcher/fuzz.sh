@@ -5,8 +5,8 @@
 
 readonly FUZZ_TARGET=//tests/fuzz:paddock_fuzz
 readonly STEPS_TARGET=//tests/fuzz:paddock_steps
-# Sixteen bytes for each of at most 64 steps.
-readonly FUZZ_MAX_BYTES=1024
+# Twelve bytes for each of at most 64 steps.
+readonly FUZZ_MAX_BYTES=768
 readonly FUZZ_MINIMIZE_SECONDS=20
 # What paddock_steps exits with if a file holds no program.
 readonly STEPS_UNREADABLE=3
