@@ -48,7 +48,7 @@ class Areas {
   absl::Status Finish(const CpuPin& pin);
 
  private:
-  // Frames of single pages, or where the run of them starts.
+  // The frame of each page behind the guard.
   struct Mapping {
     std::vector<PhysAddr> pages;
     PageProperty property;

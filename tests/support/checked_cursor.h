@@ -19,9 +19,9 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/algorithm/container.h"
-#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -34,7 +34,7 @@
 namespace paddock {
 
 // The codes with which something must be refused; it must succeed if there are none.
-using RefusalCodes = absl::InlinedVector<absl::StatusCode, 4>;
+using RefusalCodes = std::vector<absl::StatusCode>;
 
 inline absl::Status CheckCode(absl::string_view what, const absl::Status& got,
                               const RefusalCodes& refusals) {
