@@ -44,18 +44,16 @@ Campaign::Campaign(const StressOptions& options, ProgressLine& progress, Hooks h
 
 Campaign::~Campaign() = default;
 
-World::Options Campaign::WorldOptions(std::string_view workload, uint32_t fixed, uint32_t churned,
-                                      uint64_t memory_bytes) const {
+World::Options Campaign::WorldOptions(std::string_view workload, uint64_t memory_bytes) const {
   World::Options world;
   world.cpus = options_.threads;
   world.memory_bytes = memory_bytes;
   if (options_.inject.Has(Injection::kExhaust)) world.memory_bytes = TooLittle(memory_bytes);
   if (options_.memory_bytes) world.memory_bytes = *options_.memory_bytes;
-  world.fixed_spaces = fixed;
-  world.churned_spaces = churned;
   world.inject = options_.inject;
   world.seed = SeedOf({options_.seed, HashName(workload)});
   world.transport = hooks_.transport;
+  world.tamper = hooks_.tamper;
   return world;
 }
 
@@ -85,8 +83,13 @@ absl::Status Campaign::RunWorkload(const WorkloadInfo& info, Rounds rounds) {
   }
   GeneratedJob job(info, options_.seed, options_.threads);
   const uint64_t memory = (uint64_t{info.memory_mib} << 20) + options_.threads * kBytesPerThread;
-  absl::Status status = RunRounds(
-      WorldOptions(name, info.fixed_spaces, info.churned_spaces, memory), name, job, rounds);
+  World::Options world = WorldOptions(name, memory);
+  world.fixed_spaces = info.fixed_spaces;
+  world.churned_spaces = info.churned_spaces;
+  world.io_spaces = info.io_spaces;
+  world.kernel_areas = info.kernel_areas;
+  memory_is_read_ = memory_is_read_ || info.io_spaces != 0;
+  absl::Status status = RunRounds(world, name, job, rounds);
   digests_.push_back({name, job.digest(), job.steps()});
   if (!rounds.done) {
     not_run_.push_back(absl::StrCat("the rest of ", name, " after ", job.steps(), " steps"));
@@ -104,9 +107,9 @@ absl::Status Campaign::RunTrace(const TracePlan& plan) {
   Rounds rounds;
   rounds.slice_ns = kSliceNs;
   rounds.rounds_per_world = ~uint64_t{0};
-  const auto processes = static_cast<uint32_t>(plan.processes.size());
-  absl::Status status = RunRounds(
-      WorldOptions(kTraceWorkload, processes, 0, ReplayJob::MemoryBytes(plan)), name, job, rounds);
+  World::Options world = WorldOptions(kTraceWorkload, ReplayJob::MemoryBytes(plan));
+  world.fixed_spaces = static_cast<uint32_t>(plan.processes.size());
+  absl::Status status = RunRounds(world, name, job, rounds);
   traces_.push_back(job.Summarise());
   if (!rounds.done) {
     not_run_.push_back(

@@ -66,8 +66,9 @@ class Campaign {
     std::function<bool()> interrupted;
     // Called by the watchdog with a report of the hang. May be empty: then it is only a violation.
     std::function<void(const std::string&)> on_hang;
-    // Of tests: a transport to use in all worlds.
+    // Of tests: what to use in all worlds.
     ShootdownTransport* transport = nullptr;
+    MemoryTamper* tamper = nullptr;
     Watchdog::Options watchdog;
   };
 
@@ -82,6 +83,8 @@ class Campaign {
   Oracles& oracles() { return oracles_; }
   const std::vector<StreamDigest>& digests() const { return digests_; }
   const WorldTotals& totals() const { return totals_; }
+  // Of all streams; while none runs.
+  uint64_t SumOf(uint64_t OpStats::* counter) const;
   uint64_t not_opened() const { return SumOf(&OpStats::not_opened); }
   uint64_t faults() const { return SumOf(&OpStats::faults); }
   uint64_t exhausted() const { return SumOf(&OpStats::exhausted); }
@@ -105,8 +108,7 @@ class Campaign {
   // No need to go on.
   bool finished() const { return oracles_.sink.count() != 0 || interrupted(); }
 
-  World::Options WorldOptions(std::string_view workload, uint32_t fixed, uint32_t churned,
-                              uint64_t memory_bytes) const;
+  World::Options WorldOptions(std::string_view workload, uint64_t memory_bytes) const;
   absl::Status RunWorkload(const WorkloadInfo& info, Rounds rounds);
   // Uses up `rounds`, unless the campaign is finished before.
   absl::Status RunRounds(World::Options options, const std::string& workload, Job& job,
@@ -120,7 +122,6 @@ class Campaign {
   void MarkRound(const std::string& workload, uint64_t round);
   void ShowProgress(const Job& job);
   uint64_t OperationsDone() const;
-  uint64_t SumOf(uint64_t OpStats::* counter) const;
 
   const StressOptions& options_;
   const Hooks hooks_;
@@ -133,6 +134,7 @@ class Campaign {
   std::vector<StreamDigest> digests_;
   std::vector<WorkloadSummary> workloads_;
   std::vector<TraceSummary> traces_;
+  bool memory_is_read_ = false;  // by a workload that was run
   std::vector<std::string> not_run_;
   // How to run again what violated; by number of the violation from which on it holds.
   std::vector<std::pair<uint64_t, std::string>> reproductions_;

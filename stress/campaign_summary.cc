@@ -39,14 +39,17 @@ Summary Campaign::Summarise() const {
       oracles_.serializability.result(),
       oracles_.walker.result(),
       oracles_.tlb.result(),
+      oracles_.memory.result(),
       oracles_.ageing.result(),
       {std::string(kBooksOracle), oracles_.books_checks, oracles_.sink.count(kBooksOracle)}};
   summary.not_run = not_run_;
   summary.interrupted = !not_run_.empty() && interrupted();
   for (OracleResult& oracle : summary.oracles) {
     // Without memory there may be nothing to access; without time, nothing at all.
-    const bool starved = options_.inject.MayExhaust() && oracle.name == kTlbOracle;
-    if (starved || summary.interrupted) oracle.expected = Expected::kNothing;
+    const bool access = oracle.name == kTlbOracle || oracle.name == kMemoryOracle;
+    const bool starved = options_.inject.MayExhaust() && access;
+    const bool idle = oracle.name == kMemoryOracle && !memory_is_read_;
+    if (starved || idle || summary.interrupted) oracle.expected = Expected::kNothing;
   }
   summary.violations = oracles_.sink.violations();
   for (const auto& [from, command] : reproductions_) {

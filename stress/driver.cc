@@ -16,6 +16,7 @@
 #include "paddock/stress/campaign.h"
 #include "paddock/stress/report/atomic_file.h"
 #include "paddock/stress/report/progress.h"
+#include "paddock/stress/report/text_format.h"
 #include "paddock/stress/report/text_summary.h"
 #include "paddock/stress/report/write_text.h"
 #include "paddock/stress/reports.h"
@@ -140,6 +141,22 @@ std::string Notes(const Campaign& campaign, const Summary& summary) {
   }
   if (campaign.exhausted() != 0) {
     absl::StrAppend(&text, "operations that found no memory: ", campaign.exhausted(), "\n");
+  }
+  const auto sum = [&](uint64_t OpStats::* counter) {
+    return WithThousands(campaign.SumOf(counter));
+  };
+  if (campaign.SumOf(&OpStats::ordered_reads) != 0) {
+    absl::StrAppend(&text, "reads of memory: ", sum(&OpStats::ordered_reads), " ordered, ",
+                    sum(&OpStats::concurrent_reads), " beside one write, ",
+                    sum(&OpStats::unordered_reads), " of shared memory; ", sum(&OpStats::resolved),
+                    " page faults mapped, ", sum(&OpStats::refused_views),
+                    " readers and writers refused\n");
+  }
+  if (campaign.SumOf(&OpStats::reused_pages) != 0) {
+    absl::StrAppend(&text, "kernel areas: ", sum(&OpStats::reused_pages),
+                    " pages of addresses used again, ", sum(&OpStats::window_full),
+                    " areas found no addresses, ", sum(&OpStats::areas_abandoned),
+                    " destroyed without a CPU\n");
   }
   if (!summary.violations.empty()) {
     absl::StrAppend(&text, "reproduce the first violation: ", summary.violations.front().reproduce,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -22,6 +23,17 @@ size_t TransactionLength(absl::Span<const Op> ops) {
   size_t length = 1;
   while (length < ops.size() && !std::holds_alternative<CloseOp>(ops[length - 1])) ++length;
   return length;
+}
+
+// Of the eight that a stream has for memory IO.
+uint64_t PageOf(VirtAddr va) { return va.value() % kIoOwnBytes / kPageSize; }
+
+PageRight RightOf(PageProperty property) {
+  return HasAll(property.flags, PageFlags::kWrite) ? PageRight::kWrite : PageRight::kRead;
+}
+PageRight AfterEdit(PageRight right, const PropertyEdit& edit) {
+  if (right == PageRight::kAbsent) return right;
+  return RightOf(edit.Apply(right == PageRight::kWrite ? kReadWriteUser : kReadUser));
 }
 
 }  // namespace
@@ -45,12 +57,23 @@ void Executor::RunTransaction(absl::Span<const Op> ops) {
   const OpenOp& how = std::get<OpenOp>(ops.front());
   const SpaceRef& space = stream_.Space(how.space);
   if (!space || !Prepare(ops)) return;
+  OwnPages* const own = how.kind == CursorKind::kChange ? memory_.Own(how) : nullptr;
+  if (own != nullptr) own->BeginChange();
   absl::Status status;
   {
     RecordedCursor cursor(stream_, space);
     status = cursor.Open(how);
-    for (size_t i = 1; i + 1 < ops.size() && status.ok(); ++i) status = Apply(cursor, ops[i]);
+    for (size_t i = 1; i + 1 < ops.size() && status.ok(); ++i) {
+      status = Apply(cursor, ops[i], space, own);
+    }
+    // Whoever reads these pages from here on sees what has become of them. (Of a right to write
+    // only their own stream makes use.)
+    const bool replaced = std::any_of(ops.begin(), ops.end(), [](const Op& op) {
+      return std::holds_alternative<MapOp>(op) || std::holds_alternative<UnmapOp>(op);
+    });
+    if (own != nullptr && replaced && cursor.open()) cursor.Sync();
   }
+  if (own != nullptr) own->EndChange();
   frames_.clear();
   if (absl::IsResourceExhausted(status)) stream_.AwaitMemory();
 }
@@ -71,20 +94,54 @@ bool Executor::Prepare(absl::Span<const Op> ops) {
   return true;
 }
 
-absl::Status Executor::Apply(RecordedCursor& cursor, const Op& op) {
+absl::Status Executor::Map(RecordedCursor& cursor, const MapOp& map, const SpaceRef& space,
+                           OwnPages* own) {
+  USegment frames = std::move(frames_.back());
+  frames_.pop_back();
+  if (map.content == MapContent::kStamp) {
+    return cursor.Map(MappedFrames(std::move(frames), map.property));
+  }
+  const VirtAddr va = cursor.virt_addr();
+  const std::span<const std::byte> content = memory_.Fill(frames, space.id, va);
+  absl::Status status = cursor.Map(MappedFrames(std::move(frames), map.property));
+  if (status.ok() && own != nullptr) own->Mapped(PageOf(va), RightOf(map.property), content);
+  return status;
+}
+
+absl::Status Executor::Apply(RecordedCursor& cursor, const Op& op, const SpaceRef& space,
+                             OwnPages* own) {
+  const VirtAddr at = cursor.virt_addr();
+  // What a change of `bytes` from here on makes of the rights of the pages.
+  const auto note = [&](uint64_t bytes, absl::Status status, auto change) {
+    if (own == nullptr || !status.ok()) return status;
+    for (uint64_t i = PageOf(at); i < PageOf(at) + bytes / kPageSize; ++i) {
+      own->SetRight(i, change(own->right(i)));
+    }
+    return status;
+  };
   return std::visit(
       Overloaded{
-          [&](const MapOp& map) {
-            USegment frames = std::move(frames_.back());
-            frames_.pop_back();
-            return cursor.Map(MappedFrames(std::move(frames), map.property));
+          [&](const MapOp& map) { return Map(cursor, map, space, own); },
+          [&](const UnmapOp& unmap) {
+            return note(unmap.bytes, cursor.Unmap(unmap.bytes),
+                        [](PageRight) { return PageRight::kAbsent; });
           },
-          [&](const UnmapOp& unmap) { return cursor.Unmap(unmap.bytes); },
-          [&](const ProtectOp& protect) { return cursor.Protect(protect.bytes, protect.edit); },
+          [&](const ProtectOp& protect) {
+            return note(protect.bytes, cursor.Protect(protect.bytes, protect.edit),
+                        [&](PageRight right) { return AfterEdit(right, protect.edit); });
+          },
           [&](const ProtectNextOp& protect) {
             return cursor.ProtectNext(protect.bytes, protect.edit);
           },
-          [&](const QueryOp&) { return cursor.Query().status(); },
+          [&](const QueryOp&) {
+            const absl::StatusOr<QueryResult> found = cursor.Query();
+            if (own != nullptr && found.ok()) {
+              std::optional<PhysAddr> frame;
+              if (found->item) frame = found->item->frame;
+              memory_.CheckFrame(*own, space.id, at, frame);
+            }
+            return found.status();
+          },
           [&](const FindNextOp& find) { return cursor.FindNext(find.bytes).status(); },
           [&](const JumpOp& jump) { return cursor.Jump(jump.to); },
           [&](const TakeNextOp& take) { return cursor.TakeNext(take.bytes).status(); },
@@ -157,6 +214,21 @@ void Executor::RunOutside(const Op& op) {
                    stream_.Lap<ReadOp>();
                  },
                  [&](const GraceOp&) { stream_.Grace(); },
+                 [&](const ReadMemoryOp& read) {
+                   if (const SpaceRef& space = stream_.Space(read.space)) memory_.Read(read, space);
+                 },
+                 [&](const WriteMemoryOp& write) {
+                   if (const SpaceRef& space = stream_.Space(write.space)) {
+                     memory_.Write(write, space);
+                   }
+                 },
+                 [&](const CreateAreaOp& create) { areas_.Create(create); },
+                 [&](const DestroyAreaOp& destroy) { areas_.Destroy(destroy); },
+                 [&](const SplitAreaOp& split) { areas_.Split(split); },
+                 [&](const QueryAreaOp& query) { areas_.Query(query); },
+                 [&](const AccessAreaOp& access) { areas_.Access(access); },
+                 [&](const FlushAreasOp&) { areas_.Flush(); },
+                 [&](const CheckAreasOp&) { areas_.Check(); },
                  [](const auto&) {},
              },
              op);

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "paddock/stress/area_actor.h"
+#include "paddock/stress/memory_actor.h"
 #include "paddock/stress/ops.h"
 #include "paddock/stress/recorded_cursor.h"
 #include "paddock/stress/stream.h"
@@ -23,7 +25,7 @@ namespace paddock {
 
 class Executor {
  public:
-  explicit Executor(Stream& stream) : stream_(stream) {}
+  explicit Executor(Stream& stream) : stream_(stream), memory_(stream), areas_(stream) {}
 
   void Run(absl::Span<const Op> ops);
 
@@ -33,11 +35,15 @@ class Executor {
   void RunOutside(const Op& op);
   // The frames that the transaction will map, which must be at hand before its cursor is opened.
   bool Prepare(absl::Span<const Op> ops);
-  absl::Status Apply(RecordedCursor& cursor, const Op& op);
+  // `own`: the pages of memory IO that this stream's transaction is about, if it is.
+  absl::Status Apply(RecordedCursor& cursor, const Op& op, const SpaceRef& space, OwnPages* own);
+  absl::Status Map(RecordedCursor& cursor, const MapOp& map, const SpaceRef& space, OwnPages* own);
   void CreateSpace(uint32_t slot);
   void DestroySpace(uint32_t slot);
 
   Stream& stream_;
+  MemoryActor memory_;
+  AreaActor areas_;
   std::vector<USegment> frames_;  // to be mapped by this transaction, the next one last
 };
 

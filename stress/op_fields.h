@@ -41,6 +41,7 @@ template <MaybeConst<MapOp> O, typename Visit>
 void VisitFields(O& op, Visit& visit) {
   visit("MapOp");
   visit("pages", op.pages);
+  visit("content", op.content);
   visit("property", op.property);
 }
 template <MaybeConst<UnmapOp> O, typename Visit>
@@ -138,6 +139,68 @@ void VisitFields(O& op, Visit& visit) {
 template <MaybeConst<GraceOp> O, typename Visit>
 void VisitFields(O&, Visit& visit) {
   visit("GraceOp");
+}
+template <MaybeConst<ReadMemoryOp> O, typename Visit>
+void VisitFields(O& op, Visit& visit) {
+  visit("ReadMemoryOp");
+  visit("space", op.space);
+  visit("va", op.va);
+  visit("bytes", op.bytes);
+  visit("way", op.way);
+  visit("on_fault", op.on_fault);
+}
+template <MaybeConst<WriteMemoryOp> O, typename Visit>
+void VisitFields(O& op, Visit& visit) {
+  visit("WriteMemoryOp");
+  visit("space", op.space);
+  visit("va", op.va);
+  visit("bytes", op.bytes);
+  visit("way", op.way);
+  visit("on_fault", op.on_fault);
+}
+template <MaybeConst<CreateAreaOp> O, typename Visit>
+void VisitFields(O& op, Visit& visit) {
+  visit("CreateAreaOp");
+  visit("area", op.area);
+  visit("kind", op.kind);
+  visit("before", op.before);
+  visit("pages", op.pages);
+  visit("behind", op.behind);
+  visit("rights", op.rights);
+}
+template <MaybeConst<DestroyAreaOp> O, typename Visit>
+void VisitFields(O& op, Visit& visit) {
+  visit("DestroyAreaOp");
+  visit("area", op.area);
+  visit("end", op.end);
+}
+template <MaybeConst<SplitAreaOp> O, typename Visit>
+void VisitFields(O& op, Visit& visit) {
+  visit("SplitAreaOp");
+  visit("area", op.area);
+  visit("rest", op.rest);
+  visit("page", op.page);
+}
+template <MaybeConst<QueryAreaOp> O, typename Visit>
+void VisitFields(O& op, Visit& visit) {
+  visit("QueryAreaOp");
+  visit("area", op.area);
+  visit("page", op.page);
+}
+template <MaybeConst<AccessAreaOp> O, typename Visit>
+void VisitFields(O& op, Visit& visit) {
+  visit("AccessAreaOp");
+  visit("area", op.area);
+  visit("page", op.page);
+  visit("kind", op.kind);
+}
+template <MaybeConst<FlushAreasOp> O, typename Visit>
+void VisitFields(O&, Visit& visit) {
+  visit("FlushAreasOp");
+}
+template <MaybeConst<CheckAreasOp> O, typename Visit>
+void VisitFields(O&, Visit& visit) {
+  visit("CheckAreasOp");
 }
 
 }  // namespace paddock

@@ -32,6 +32,18 @@ class OpStats {
   uint64_t exhausted = 0;   // operations that found no memory
   uint64_t faults = 0;      // accesses that found nothing mapped, or no right to it
 
+  // Of memory IO.
+  uint64_t ordered_reads = 0;     // that had to give exactly what the last writer wrote
+  uint64_t concurrent_reads = 0;  // that ran beside one write
+  uint64_t unordered_reads = 0;   // of memory that all write
+  uint64_t resolved = 0;          // page faults that mapped a page
+  uint64_t refused_views = 0;     // readers and writers that were in the way of others
+
+  // Of kernel areas.
+  uint64_t reused_pages = 0;     // addresses that an earlier area had, of areas created
+  uint64_t window_full = 0;      // areas that found no addresses
+  uint64_t areas_abandoned = 0;  // destroyed by a thread without a CPU
+
  private:
   WorkerStatistics operations_{kOpKinds};
 };

@@ -9,6 +9,7 @@
 #ifndef PADDOCK_STRESS_OP_TEXT_H_
 #define PADDOCK_STRESS_OP_TEXT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -56,6 +57,24 @@ inline std::string Text(Wait wait) {
       return "Wait::kDeadline";
   }
   return "Wait()";
+}
+inline std::string Text(MapContent content) {
+  return content == MapContent::kStamp ? "MapContent::kStamp" : "MapContent::kWords";
+}
+inline std::string Text(OnFault on_fault) {
+  return on_fault == OnFault::kEnd ? "OnFault::kEnd" : "OnFault::kMap";
+}
+inline std::string Text(IoWay way) {
+  constexpr const char* kWays[] = {"kCopy", "kValue", "kOnce", "kBytes", "kPair", "kCollect"};
+  return absl::StrCat("IoWay::", kWays[static_cast<size_t>(way)]);
+}
+inline std::string Text(AreaKind kind) {
+  constexpr const char* kKinds[] = {"kNothing", "kFrames", "kSegment", "kDevice", "kOutside"};
+  return absl::StrCat("AreaKind::", kKinds[static_cast<size_t>(kind)]);
+}
+inline std::string Text(AreaEnd end) {
+  constexpr const char* kEnds[] = {"kDestroy", "kDestructor", "kDestructorOnIdleCpu"};
+  return absl::StrCat("AreaEnd::", kEnds[static_cast<size_t>(end)]);
 }
 inline std::string Text(AccessKind kind) {
   return kind == AccessKind::kLoad ? "AccessKind::kLoad" : "AccessKind::kStore";

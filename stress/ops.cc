@@ -13,10 +13,11 @@ namespace paddock {
 namespace {
 
 constexpr std::string_view kNames[] = {
-    "open",      "map",      "unmap",      "protect", "protect_next", "query",
-    "find_next", "jump",     "take_next",  "sync",    "close",        "access",
-    "walk",      "activate", "deactivate", "idle",    "create_space", "destroy_space",
-    "retire",    "read",     "grace"};
+    "open",         "map",        "unmap",      "protect",     "protect_next", "query",
+    "find_next",    "jump",       "take_next",  "sync",        "close",        "access",
+    "walk",         "activate",   "deactivate", "idle",        "create_space", "destroy_space",
+    "retire",       "read",       "grace",      "read_memory", "write_memory", "create_area",
+    "destroy_area", "split_area", "query_area", "access_area", "flush_areas",  "check_areas"};
 static_assert(std::size(kNames) == kOpKinds);
 
 uint64_t Word(uint64_t value) { return value; }

@@ -29,6 +29,8 @@ namespace paddock {
 
 enum class CursorKind : uint8_t { kChange, kLook };
 enum class AccessKind : uint8_t { kLoad, kStore };
+// What fresh frames hold when they are mapped.
+enum class MapContent : uint8_t { kStamp, kWords };  // their stamp only; all of memory_words.h
 
 // Opens a cursor. With Wait::kDeadline the executor waits a fraction of a millisecond.
 struct OpenOp {
@@ -43,6 +45,7 @@ struct OpenOp {
 // Maps fresh frames where the cursor stands, `pages` of them (1 or 512) with one entry.
 struct MapOp {
   uint32_t pages = 1;
+  MapContent content = MapContent::kStamp;
   PageProperty property = kReadWriteUser;
   friend bool operator==(const MapOp&, const MapOp&) = default;
 };
@@ -91,6 +94,35 @@ struct AccessOp {
   AccessKind kind = AccessKind::kLoad;
   friend bool operator==(const AccessOp&, const AccessOp&) = default;
 };
+// Through which function of core/io/ memory is read or written.
+enum class IoWay : uint8_t {
+  kCopy,     // to or from frames of the kernel, by a reader or writer of the space
+  kValue,    // ReadVal, WriteVal
+  kOnce,     // ReadOnce, WriteOnce
+  kBytes,    // ReadBytes, WriteBytes by user address
+  kPair,     // by one half of a ReaderWriter
+  kCollect,  // Collect; writes: Fill
+};
+// What becomes of page faults under it.
+enum class OnFault : uint8_t { kEnd, kMap };
+
+// Reads user memory as kernel code does; the space is activated first.
+struct ReadMemoryOp {
+  uint32_t space = 0;
+  VirtAddr va;
+  uint64_t bytes = 8;
+  IoWay way = IoWay::kCopy;
+  OnFault on_fault = OnFault::kEnd;
+  friend bool operator==(const ReadMemoryOp&, const ReadMemoryOp&) = default;
+};
+struct WriteMemoryOp {
+  uint32_t space = 0;
+  VirtAddr va;
+  uint64_t bytes = 8;
+  IoWay way = IoWay::kCopy;
+  OnFault on_fault = OnFault::kEnd;
+  friend bool operator==(const WriteMemoryOp&, const WriteMemoryOp&) = default;
+};
 // A walk without locks, by the table's own code and by the independent MMU model.
 struct WalkOp {
   uint32_t space = 0;
@@ -128,15 +160,70 @@ struct ReadOp {
   uint32_t spins = 0;
   friend bool operator==(const ReadOp&, const ReadOp&) = default;
 };
+// What a kernel area maps.
+enum class AreaKind : uint8_t {
+  kNothing,
+  kFrames,   // single frames
+  kSegment,  // adjacent frames
+  kDevice,   // physical addresses of the machine's memory that nobody counts
+  kOutside,  // physical addresses outside of the machine's memory
+};
+// How an area goes.
+enum class AreaEnd : uint8_t { kDestroy, kDestructor, kDestructorOnIdleCpu };
+
+// Creates a kernel area in a slot, of `before` unmapped pages, `pages` mapped ones, and `behind`
+// unmapped ones. Nothing if the slot is taken.
+struct CreateAreaOp {
+  uint32_t area = 0;
+  AreaKind kind = AreaKind::kFrames;
+  uint32_t before = 0;
+  uint32_t pages = 1;
+  uint32_t behind = 0;
+  AccessKind rights = AccessKind::kStore;  // kLoad: read only
+  friend bool operator==(const CreateAreaOp&, const CreateAreaOp&) = default;
+};
+struct DestroyAreaOp {
+  uint32_t area = 0;
+  AreaEnd end = AreaEnd::kDestroy;
+  friend bool operator==(const DestroyAreaOp&, const DestroyAreaOp&) = default;
+};
+// Moves what lies behind page `page` (modulo the size) of the area to the slot `rest`.
+struct SplitAreaOp {
+  uint32_t area = 0;
+  uint32_t rest = 1;
+  uint32_t page = 1;
+  friend bool operator==(const SplitAreaOp&, const SplitAreaOp&) = default;
+};
+struct QueryAreaOp {
+  uint32_t area = 0;
+  uint32_t page = 0;
+  friend bool operator==(const QueryAreaOp&, const QueryAreaOp&) = default;
+};
+// An access of kernel code to page `page` (modulo the size) of the area, through the CPU's TLB.
+struct AccessAreaOp {
+  uint32_t area = 0;
+  uint32_t page = 0;
+  AccessKind kind = AccessKind::kLoad;
+  friend bool operator==(const AccessAreaOp&, const AccessAreaOp&) = default;
+};
+// Waits until the addresses of destroyed areas are free.
+struct FlushAreasOp {
+  friend bool operator==(const FlushAreasOp&, const FlushAreasOp&) = default;
+};
+// Checks the invariants of the store of areas.
+struct CheckAreasOp {
+  friend bool operator==(const CheckAreasOp&, const CheckAreasOp&) = default;
+};
 // Waits for a whole grace period.
 struct GraceOp {
   friend bool operator==(const GraceOp&, const GraceOp&) = default;
 };
 
-using Op =
-    std::variant<OpenOp, MapOp, UnmapOp, ProtectOp, ProtectNextOp, QueryOp, FindNextOp, JumpOp,
-                 TakeNextOp, SyncOp, CloseOp, AccessOp, WalkOp, ActivateOp, DeactivateOp, IdleOp,
-                 CreateSpaceOp, DestroySpaceOp, RetireOp, ReadOp, GraceOp>;
+using Op = std::variant<OpenOp, MapOp, UnmapOp, ProtectOp, ProtectNextOp, QueryOp, FindNextOp,
+                        JumpOp, TakeNextOp, SyncOp, CloseOp, AccessOp, WalkOp, ActivateOp,
+                        DeactivateOp, IdleOp, CreateSpaceOp, DestroySpaceOp, RetireOp, ReadOp,
+                        GraceOp, ReadMemoryOp, WriteMemoryOp, CreateAreaOp, DestroyAreaOp,
+                        SplitAreaOp, QueryAreaOp, AccessAreaOp, FlushAreasOp, CheckAreasOp>;
 
 inline constexpr size_t kOpKinds = std::variant_size_v<Op>;
 

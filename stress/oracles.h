@@ -14,6 +14,7 @@
 #include "paddock/concurrency/sync.h"
 #include "paddock/stress/oracle/ageing.h"
 #include "paddock/stress/oracle/frame_history.h"
+#include "paddock/stress/oracle/memory_oracle.h"
 #include "paddock/stress/oracle/serializability.h"
 #include "paddock/stress/oracle/tlb_oracle.h"
 #include "paddock/stress/oracle/violation.h"
@@ -31,6 +32,7 @@ struct Oracles {
         serializability(sink),
         walker(cpus, sink),
         tlb(cpus, sink, history),
+        memory(cpus, sink),
         ageing(cpus, sink, kGraceDeadlineNs) {}
 
   // A number for a space that no other space of the run has.
@@ -41,6 +43,7 @@ struct Oracles {
   SerializabilityChecker serializability;
   WalkerOracle walker;
   TlbOracle tlb;
+  MemoryOracle memory;
   AgeingOracle ageing;
   uint64_t books_checks = 0;
   sync::Atomic<uint32_t> next_space{1};

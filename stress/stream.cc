@@ -58,12 +58,18 @@ void Stream::AwaitWork() {
 
 void Stream::Idle(uint32_t yields) {
   Starts<IdleOp>(0, {});
+  Away([yields] {
+    for (uint32_t i = 0; i < yields; ++i) sync::YieldThread();
+  });
+  Lap<IdleOp>();
+}
+
+void Stream::Away(absl::FunctionRef<void()> work) {
   const CpuId cpu = pin().cpu();
   seat_->StandUp();
-  for (uint32_t i = 0; i < yields; ++i) sync::YieldThread();
+  work();
   const absl::Status status = seat_->Sit(machine(), cpu);
   PADDOCK_CHECK(status.ok(), "a CPU was taken while its thread was idle");
-  Lap<IdleOp>();
 }
 
 void Stream::Grace() {

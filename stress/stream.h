@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "paddock/core/frame/untyped.h"
 #include "paddock/core/space/vm_space.h"
@@ -57,6 +58,7 @@ class Stream {
   World& world() { return world_; }
   Machine& machine() { return world_.machine(); }
   const CpuPin& pin() const { return seat_->pin(); }
+  uint32_t index() const { return state_.index; }
   TransactionLog& log() { return state_.log; }
   OpStats& stats() { return state_.stats; }
   Injector& injector() { return injector_; }
@@ -88,6 +90,8 @@ class Stream {
   void AwaitWork();
   // The CPU goes idle and comes back.
   void Idle(uint32_t yields);
+  // The CPU is idle while its thread does `work`.
+  void Away(absl::FunctionRef<void()> work);
   void Grace();
 
   // Makes the space run on this CPU.

@@ -43,6 +43,7 @@ absl::Status World::Start() {
       return failing_.Wrap(std::move(inner));
     };
   }
+  if (options_.kernel_areas != 0) options.kernel = KernelAreas::Layout();
   if (options.transport == nullptr && options_.inject.Has(Injection::kDelay)) {
     options.transport = &delaying_;
   }
@@ -58,22 +59,52 @@ absl::Status World::Start() {
   torture_ = std::make_unique<RcuTorture>(*machine_, oracles_.ageing);
   const PhysAddr base = machine_->memory().base();
   mmu_.emplace(MmuMemory{machine_->memory().Data(base), machine_->memory().size(), base.value()});
+  resolvers_.emplace(machine_->cpus());
+  absl::StatusOr<std::unique_ptr<MemoryGround>> ground =
+      MemoryGround::Create(*machine_, options_.io_spaces);
+  if (!ground.ok()) return ground.status();
+  ground_ = *std::move(ground);
+  absl::StatusOr<std::unique_ptr<KernelAreas>> areas =
+      KernelAreas::Create(*machine_, options_.kernel_areas);
+  if (!areas.ok()) return areas.status();
+  areas_ = *std::move(areas);
   baseline_pages_ = frames.used_pages();
   other_cursors_ = machine_->page_tables().lock_stats().acquired;
 
   absl::StatusOr<CpuPin> pin = machine_->Pin(CpuId{0});
   if (!pin.ok()) return pin.status();
+  if (absl::Status status = MakeSpaces(*pin); !status.ok()) return status;
+  failing_.Set(true);
+  return absl::OkStatus();
+}
+
+absl::Status World::MakeSpaces(const CpuPin& pin) {
   for (uint32_t slot = 0; slot < options_.fixed_spaces; ++slot) {
-    absl::StatusOr<SpaceRef> space = NewSpace(*pin);
+    // The same in every build.
+    const bool views = options_.io_spaces != 0 && slot == kIoViewSpace;
+    absl::StatusOr<SpaceRef> space =
+        NewSpace(pin, {.views = views ? ViewDiscipline::kEnforce : ViewDiscipline::kOff});
     if (!space.ok()) {
       return absl::ResourceExhaustedError(
           absl::StrFormat("%d bytes of memory do not hold %d spaces: %s", options_.memory_bytes,
                           options_.fixed_spaces, std::string(space.status().message())));
     }
+    if (options_.io_spaces != 0 && slot == kIoHandlerSpace) {
+      space->space->SetFaultHandler(
+          [this](VmSpace& faulted, const CpuPin& on, VirtAddr va, Access access) {
+            return HandleFault(faulted, on, va, access);
+          });
+    }
     spaces_->Put(slot, *std::move(space));
   }
-  failing_.Set(true);
   return absl::OkStatus();
+}
+
+absl::Status World::HandleFault(VmSpace& space, const CpuPin& pin, VirtAddr va, Access access) {
+  if (FaultResolver* const resolver = resolvers_->Get(pin)) return resolver->Resolve(va, access);
+  const RcuReadGuard guard(machine_->rcu(), pin);
+  if (space.Walk(guard, va)) return absl::PermissionDeniedError("nobody gives the right");
+  return absl::NotFoundError("nobody maps the page");
 }
 
 bool World::IsNodeSlot(const MetaSlot& slot) {
@@ -91,8 +122,8 @@ bool World::IsLiveNode(uint64_t frame, int level) {
          slot.level.load(sync::acquire) == level;
 }
 
-absl::StatusOr<SpaceRef> World::NewSpace(const CpuPin& pin) {
-  absl::StatusOr<std::shared_ptr<VmSpace>> space = VmSpace::Create(*machine_, pin);
+absl::StatusOr<SpaceRef> World::NewSpace(const CpuPin& pin, const VmSpaceOptions& options) {
+  absl::StatusOr<std::shared_ptr<VmSpace>> space = VmSpace::Create(*machine_, pin, options);
   if (!space.ok()) return space.status();
   return SpaceRef{*std::move(space), oracles_.NextSpaceId()};
 }

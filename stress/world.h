@@ -29,10 +29,14 @@
 #include "absl/types/span.h"
 #include "paddock/core/space/machine.h"
 #include "paddock/core/tlb/transport.h"
+#include "paddock/stress/fault_resolver.h"
 #include "paddock/stress/frame_stamps.h"
 #include "paddock/stress/inject/delaying_transport.h"
 #include "paddock/stress/inject/failing_allocator.h"
 #include "paddock/stress/inject/injections.h"
+#include "paddock/stress/inject/memory_tamper.h"
+#include "paddock/stress/kernel_areas.h"
+#include "paddock/stress/memory_ground.h"
 #include "paddock/stress/op_stats.h"
 #include "paddock/stress/oracle/books.h"
 #include "paddock/stress/oracle/soft_mmu.h"
@@ -65,7 +69,13 @@ class World {
     uint32_t fixed_spaces = 1;
     uint32_t churned_spaces = 0;
     Injections inject = {};
+    // Fixed spaces that the workload `io` uses: 0 or kIoSpaces.
+    uint32_t io_spaces = 0;
+    // Slots for kernel areas.
+    uint32_t kernel_areas = 0;
     uint64_t seed = 0;
+    // Of tests: damages what was written. Null: nothing does.
+    MemoryTamper* tamper = nullptr;
     // Of the machine; overrides the one that injects delays. Tests pass a wrong one.
     ShootdownTransport* transport = nullptr;
   };
@@ -78,6 +88,8 @@ class World {
   FrameStamps& stamps() { return *stamps_; }
   SpaceSlots& spaces() { return *spaces_; }
   RcuTorture& torture() { return *torture_; }
+  MemoryGround& ground() { return *ground_; }
+  KernelAreas& areas() { return *areas_; }
   const SoftMmu& mmu() const { return *mmu_; }
   const Options& options() const { return options_; }
 
@@ -85,7 +97,12 @@ class World {
   bool IsLiveNode(uint64_t frame, int level);
 
   // A new space, of a number of its own. RESOURCE_EXHAUSTED: no frame for its root.
-  absl::StatusOr<SpaceRef> NewSpace(const CpuPin& pin);
+  absl::StatusOr<SpaceRef> NewSpace(const CpuPin& pin, const VmSpaceOptions& options = {});
+
+  // Who sees to page faults of this CPU in the space that has a handler; null: nobody.
+  void SetFaultResolver(const CpuPin& pin, FaultResolver* resolver) {
+    resolvers_->Get(pin) = resolver;
+  }
 
   // Streams should stop: the environment does not allow to go on. The first status is kept.
   void Fail(absl::Status status);
@@ -109,6 +126,8 @@ class World {
  private:
   World(const Options& options, Oracles& oracles);
   absl::Status Start();
+  absl::Status MakeSpaces(const CpuPin& pin);
+  absl::Status HandleFault(VmSpace& space, const CpuPin& pin, VirtAddr va, Access access);
   static bool IsNodeSlot(const MetaSlot& slot);
 
   void CheckAtRest(const CpuPin& pin, std::vector<Balance>& balances);
@@ -126,6 +145,10 @@ class World {
   std::unique_ptr<FrameStamps> stamps_;
   std::unique_ptr<SpaceSlots> spaces_;
   std::unique_ptr<RcuTorture> torture_;
+  std::unique_ptr<MemoryGround> ground_;
+  std::unique_ptr<KernelAreas> areas_;
+  // invariant: touched by the thread on that CPU only.
+  std::optional<CpuLocal<FaultResolver*>> resolvers_;
   std::optional<SoftMmu> mmu_;
   uint64_t baseline_pages_ = 0;
   // Opened when the machine was made, and by the checks at rest.

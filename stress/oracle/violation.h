@@ -27,6 +27,7 @@ namespace paddock {
 inline constexpr std::string_view kSerializabilityOracle = "serializability";
 inline constexpr std::string_view kWalkerOracle = "walker";
 inline constexpr std::string_view kTlbOracle = "tlb";
+inline constexpr std::string_view kMemoryOracle = "memory";
 inline constexpr std::string_view kAgeingOracle = "ageing";
 inline constexpr std::string_view kBooksOracle = "books";
 

@@ -28,7 +28,8 @@ Json Oracles(const Summary& summary) {
     oracles[name] = {{"checks", checks}, {"violations", violations}};
   };
   for (const std::string_view name :
-       {kSerializabilityOracle, kWalkerOracle, kTlbOracle, kAgeingOracle, kBooksOracle}) {
+       {kSerializabilityOracle, kWalkerOracle, kTlbOracle, kMemoryOracle, kAgeingOracle,
+        kBooksOracle}) {
     put(std::string(name), 0, 0);
   }
   for (const OracleResult& oracle : summary.oracles) {

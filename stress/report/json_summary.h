@@ -25,7 +25,7 @@
 
 namespace paddock {
 
-// Indented, ends with a newline. All five oracles are there, those without a result with zeros.
+// Indented, ends with a newline. All six oracles are there, those without a result with zeros.
 // Bytes that are not UTF-8 become U+FFFD.
 std::string JsonSummary(const Summary& summary);
 

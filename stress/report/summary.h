@@ -97,7 +97,7 @@ struct Summary {
   uint64_t transactions = 0;  // cursors opened and closed
   std::vector<OperationSummary> operations = {};
   std::vector<WorkloadSummary> workloads = {};
-  // All five of violation.h; one that this run cannot exercise has `expected` kNothing.
+  // All six of violation.h; one that this run cannot exercise has `expected` kNothing.
   std::vector<OracleResult> oracles = {};
   std::vector<Violation> violations = {};  // the first ones
   uint64_t violation_count = 0;            // all of them

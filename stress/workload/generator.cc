@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "paddock/stress/memory_words.h"
 #include "paddock/stress/workload/generators.h"
 #include "paddock/stress/workload/steps.h"
 
@@ -18,8 +19,13 @@ constexpr WorkloadInfo kWorkloads[] = {
     {"huge", "2 MiB pages: map, split, unmap in part", 1, 0, 1024, MakeHuge},
     {"spaces", "create, activate, migrate and destroy spaces", 1, 12, 256, MakeSpaces},
     {"tlb", "shootdown storms, idle CPUs, tags", 4, 0, 256, MakeTlb},
+    {"io", "readers and writers of user memory against map and unmap", kIoSpaces, 0, 256, MakeIo,
+     kIoSpaces, 0},
+    {"kvirt", "kernel areas that come and go, addresses used again", 2, 0, 512, MakeKvirt, 0,
+     kKernelAreas},
     {"rcu", "torture of grace periods", 1, 0, 256, MakeRcu},
-    {"mixed", "all of these in weighted turns (the default)", 4, 8, 1024, MakeMixed},
+    {"mixed", "all of these in weighted turns (the default)", 4, 8, 1024, MakeMixed, kIoSpaces,
+     kKernelAreas},
 };
 
 constexpr uint64_t kOwnPages = 0x0080'0000'0000;

@@ -27,6 +27,8 @@ namespace paddock {
 
 // Cells of retired objects that RetireOp and ReadOp name.
 inline constexpr uint32_t kRcuCells = 64;
+// Slots for kernel areas.
+inline constexpr uint32_t kKernelAreas = 128;
 
 class Generator {
  public:
@@ -51,6 +53,8 @@ struct WorkloadInfo {
   uint32_t churned_spaces = 0;
   uint32_t memory_mib = 256;  // default
   std::unique_ptr<Generator> (*make)(const GeneratorArgs&) = nullptr;
+  uint32_t io_spaces = 0;     // of the fixed ones, 0 or kIoSpaces
+  uint32_t kernel_areas = 0;  // slots for them, 0 or kKernelAreas
 };
 
 // In the order in which they are documented; without "trace", which has no generator.

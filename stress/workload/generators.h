@@ -19,6 +19,8 @@ std::unique_ptr<Generator> MakeProtect(const GeneratorArgs& args);
 std::unique_ptr<Generator> MakeHuge(const GeneratorArgs& args);
 std::unique_ptr<Generator> MakeSpaces(const GeneratorArgs& args);
 std::unique_ptr<Generator> MakeTlb(const GeneratorArgs& args);
+std::unique_ptr<Generator> MakeIo(const GeneratorArgs& args);
+std::unique_ptr<Generator> MakeKvirt(const GeneratorArgs& args);
 std::unique_ptr<Generator> MakeRcu(const GeneratorArgs& args);
 std::unique_ptr<Generator> MakeMixed(const GeneratorArgs& args);
 

@@ -18,8 +18,8 @@ struct Part {
 };
 
 constexpr Part kParts[] = {
-    {6, MakeDisjoint}, {8, MakeOverlap}, {5, MakeSubtree}, {4, MakeProtect},
-    {1, MakeHuge},     {4, MakeSpaces},  {6, MakeTlb},     {2, MakeRcu},
+    {6, MakeDisjoint}, {8, MakeOverlap}, {5, MakeSubtree}, {4, MakeProtect}, {1, MakeHuge},
+    {4, MakeSpaces},   {6, MakeTlb},     {5, MakeIo},      {4, MakeKvirt},   {2, MakeRcu},
 };
 constexpr size_t kPartCount = std::size(kParts);
 

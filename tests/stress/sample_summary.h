@@ -20,8 +20,8 @@ inline Summary PassingSummary() {
   summary.transactions = 1234567;
   summary.operations = {{"map", 1000000, 350, 2100, 180000}, {"unmap", 900000, 410, 3900, 2400000}};
   summary.workloads = {{"mixed", 8.25, 1900000, 0}, {"rcu", 2.25, 7000, 0}};
-  for (const std::string_view name :
-       {kSerializabilityOracle, kWalkerOracle, kTlbOracle, kAgeingOracle, kBooksOracle}) {
+  for (const std::string_view name : {kSerializabilityOracle, kWalkerOracle, kTlbOracle,
+                                      kMemoryOracle, kAgeingOracle, kBooksOracle}) {
     summary.oracles.push_back({.name = std::string(name), .checks = 1000});
   }
   summary.locks = {5, 6, 7};

@@ -63,9 +63,9 @@ TEST(SummaryVerdict, PassesWithoutViolations) { EXPECT_TRUE(PassingSummary().Pas
 
 TEST(SummaryVerdict, AnOracleThatCheckedNothingFails) {
   Summary summary = PassingSummary();
-  summary.oracles[3].checks = 0;
+  summary.oracles[4].checks = 0;
   EXPECT_THAT(summary.Failures(), ElementsAre("ageing: checked nothing"));
-  summary.oracles[3].expected = Expected::kNothing;
+  summary.oracles[4].expected = Expected::kNothing;
   EXPECT_TRUE(summary.Passed());
 }
 
@@ -96,7 +96,7 @@ TEST(JsonSummaryWriter, HasExactlyTheKeysOfTheSchema) {
   EXPECT_THAT(Keys(json["operations"]), ElementsAre("map", "unmap"));
   EXPECT_THAT(Keys(json["operations"]["map"]), ElementsAre("count", "p50_ns", "p99_ns", "max_ns"));
   EXPECT_THAT(Keys(json["oracles"]),
-              ElementsAre("serializability", "walker", "tlb", "ageing", "books"));
+              ElementsAre("serializability", "walker", "tlb", "memory", "ageing", "books"));
   EXPECT_THAT(Keys(json["oracles"]["books"]), ElementsAre("checks", "violations"));
   EXPECT_THAT(Keys(json["locks"]), ElementsAre("acquired", "contended", "stray_retries"));
   EXPECT_THAT(Keys(json["tlb"]), ElementsAre("issued", "batches", "interrupts", "interrupts_saved",
@@ -129,16 +129,16 @@ TEST(JsonSummaryWriter, ShowsViolationsAndTraces) {
   EXPECT_EQ(trace["skipped"]["failed call"], 15);
 }
 
-TEST(JsonSummaryWriter, AllFiveOraclesAreThereEvenWithoutResults) {
+TEST(JsonSummaryWriter, AllSixOraclesAreThereEvenWithoutResults) {
   const ordered_json json = ordered_json::parse(JsonSummary(Summary{}));
-  EXPECT_EQ(json["oracles"].size(), 5u);
+  EXPECT_EQ(json["oracles"].size(), 6u);
   EXPECT_TRUE(json["operations"].is_object());
 }
 
 TEST(JunitSummaryWriter, HasACasePerWorkloadAndPerOracle) {
   const std::string xml = JunitSummary(PassingSummary());
   EXPECT_TRUE(IsWellFormed(xml)) << xml;
-  EXPECT_THAT(xml, HasSubstr("tests=\"7\" failures=\"0\" errors=\"0\" skipped=\"0\""));
+  EXPECT_THAT(xml, HasSubstr("tests=\"8\" failures=\"0\" errors=\"0\" skipped=\"0\""));
   EXPECT_THAT(xml, HasSubstr("<testcase classname=\"paddock.stress.workload\" name=\"mixed\" "
                              "time=\"8.250\"/>"));
   EXPECT_THAT(xml, HasSubstr("classname=\"paddock.stress.oracle\" name=\"books\""));
@@ -148,7 +148,7 @@ TEST(JunitSummaryWriter, FailuresAreEscaped) {
   const std::string xml = JunitSummary(FailingSummary());
   EXPECT_TRUE(IsWellFormed(xml)) << xml;
   // The workload, the oracle, and the watchdog that has no result of its own.
-  EXPECT_THAT(xml, HasSubstr("tests=\"8\" failures=\"3\""));
+  EXPECT_THAT(xml, HasSubstr("tests=\"9\" failures=\"3\""));
   EXPECT_THAT(xml, HasSubstr("<failure message=\"3 violations in 1000 checks\">cpu 1 read "
                              "&lt;frame&gt; &amp; &quot;more&quot;\n  second line \xef\xbf\xbd"));
   EXPECT_THAT(xml, HasSubstr("name=\"watchdog\""));
@@ -156,9 +156,9 @@ TEST(JunitSummaryWriter, FailuresAreEscaped) {
 
 TEST(JunitSummaryWriter, AnOracleThatWasNotExercisedIsSkippedAndAnIdleOneFails) {
   Summary summary = PassingSummary();
-  summary.oracles[3].checks = 0;
+  summary.oracles[4].checks = 0;
   EXPECT_THAT(JunitSummary(summary), HasSubstr("<failure message=\"checked nothing\">"));
-  summary.oracles[3].expected = Expected::kNothing;
+  summary.oracles[4].expected = Expected::kNothing;
   EXPECT_THAT(JunitSummary(summary), HasSubstr("<skipped"));
   EXPECT_THAT(JunitSummary(summary), HasSubstr("failures=\"0\" errors=\"0\" skipped=\"1\""));
 }
@@ -166,7 +166,7 @@ TEST(JunitSummaryWriter, AnOracleThatWasNotExercisedIsSkippedAndAnIdleOneFails) 
 TEST(JunitSummaryWriter, WhatWasNotRunIsSkipped) {
   const std::string xml = JunitSummary(InterruptedSummary());
   EXPECT_TRUE(IsWellFormed(xml)) << xml;
-  EXPECT_THAT(xml, HasSubstr("tests=\"9\" failures=\"0\" errors=\"0\" skipped=\"2\""));
+  EXPECT_THAT(xml, HasSubstr("tests=\"10\" failures=\"0\" errors=\"0\" skipped=\"2\""));
   EXPECT_THAT(xml, HasSubstr("<property name=\"verdict\" value=\"interrupted\"/>"));
   EXPECT_THAT(xml, HasSubstr("classname=\"paddock.stress.not_run\" name=\"trace &lt;a&gt;\" "
                              "time=\"0.000\">\n      <skipped message=\"interrupted\"/>"));

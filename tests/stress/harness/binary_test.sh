@@ -22,6 +22,8 @@ expect 2 "WORKLOAD:SEED:THREADS:ROUND" --replay=nonsense
 
 expect 0 "digest" --workload=mixed --ops=2000 --threads=2 --seed=1
 expect 0 "digest" --replay=tlb:1:2:1
+expect 0 "PASS" --workload=io,kvirt --ops=4000 --threads=2 --seed=1
+expect 0 "not exercised by this run" --workload=kvirt --ops=4000 --threads=2 --seed=1
 
 : > "$TMP/empty"
 head -c 5000 /dev/urandom > "$TMP/binary"
@@ -50,7 +52,7 @@ fi
 # All reports are written, whole.
 expect 0 "PASS" --workload=mixed,trace --ops=2000 --threads=2 --json="$TMP/o.json" \
   --junit="$TMP/o.xml" --report="$TMP/o.html"
-for text in '"verdict": "pass"' '"serializability"' '"walker"' '"tlb"' '"ageing"' '"books"' \
+for text in '"verdict": "pass"' '"serializability"' '"walker"' '"tlb"' '"memory"' '"ageing"' '"books"' \
   '"leaked": 0' '"trace"'; do
   if ! grep -qF "$text" "$TMP/o.json"; then
     echo "no $text in the JSON: $(cat "$TMP/o.json")"

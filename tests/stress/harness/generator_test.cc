@@ -8,6 +8,7 @@
 
 #include "gtest/gtest.h"
 #include "paddock/core/space/configs.h"
+#include "paddock/stress/memory_words.h"
 #include "paddock/tests/support/random_seed.h"
 
 namespace paddock {
@@ -87,11 +88,56 @@ INSTANTIATE_TEST_SUITE_P(Workloads, EveryWorkload, testing::ValuesIn(Names()),
                          [](const auto& info) { return info.param; });
 
 TEST(Generators, WorkloadsAreFoundByName) {
-  EXPECT_EQ(Workloads().size(), 9u);
+  EXPECT_EQ(Workloads().size(), 11u);
   ASSERT_NE(FindWorkload("mixed"), nullptr);
   EXPECT_EQ(FindWorkload("mixed")->name, "mixed");
   EXPECT_EQ(FindWorkload("Mixed"), nullptr);
   EXPECT_EQ(FindWorkload("trace"), nullptr) << "it has no streams of its own";
+}
+
+TEST(Generators, IoReadsAndWritesInEveryWayAndItsOwnPagesAreWrittenByTheirStreamOnly) {
+  constexpr uint32_t kMe = 1;
+  bool reads[6] = {};
+  bool writes[6] = {};
+  for (const Op& op :
+       Stream(*FindWorkload("io"), {.seed = TestSeed(), .stream = kMe, .streams = 3})) {
+    const auto mine = [](VirtAddr first, VirtAddr last) {
+      const VirtAddr own(kIoOwnStart + kMe * kIoOwnBytes);
+      return first.value() >= kIoSharedStart || (first >= own && last < own.Plus(kIoOwnBytes));
+    };
+    if (const auto* read = std::get_if<ReadMemoryOp>(&op)) {
+      reads[static_cast<size_t>(read->way)] = true;
+      ASSERT_LE(read->bytes, kIoLongest) << Print(op);
+    } else if (const auto* write = std::get_if<WriteMemoryOp>(&op)) {
+      writes[static_cast<size_t>(write->way)] = true;
+      ASSERT_LE(write->bytes, kIoLongest) << Print(op);
+      ASSERT_TRUE(mine(write->va, write->va.Plus(write->bytes - 1))) << Print(op);
+    } else if (const auto* open = std::get_if<OpenOp>(&op)) {
+      if (open->range.start.value() < kIoOwnStart) continue;
+      ASSERT_TRUE(mine(open->range.start, open->range.last())) << Print(op);
+    }
+  }
+  for (size_t way = 0; way < 6; ++way) EXPECT_TRUE(reads[way] && writes[way]) << way;
+}
+
+TEST(Generators, KvirtUsesEveryKindOfAreaAndEveryEnd) {
+  bool kinds[5] = {};
+  bool ends[3] = {};
+  bool huge = false;
+  bool split = false;
+  for (const Op& op : Stream(*FindWorkload("kvirt"), {.seed = TestSeed()})) {
+    if (const auto* create = std::get_if<CreateAreaOp>(&op)) {
+      kinds[static_cast<size_t>(create->kind)] = true;
+      huge = huge || create->pages == 512;
+      ASSERT_LT(create->area, kKernelAreas);
+    } else if (const auto* destroy = std::get_if<DestroyAreaOp>(&op)) {
+      ends[static_cast<size_t>(destroy->end)] = true;
+    }
+    split = split || std::holds_alternative<SplitAreaOp>(op);
+  }
+  for (const bool kind : kinds) EXPECT_TRUE(kind);
+  for (const bool end : ends) EXPECT_TRUE(end);
+  EXPECT_TRUE(huge && split);
 }
 
 TEST(Generators, SubtreeCutsTablesOfBothLevels) {

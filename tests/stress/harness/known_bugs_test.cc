@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The harness reports what is wrong: flushes that are acknowledged and not done, cursors that
-// overlap, a stream that hangs.
+// The harness reports what is wrong: flushes that are acknowledged and not done, writes that are
+// lost or torn, cursors that overlap, a stream that hangs.
 
 #include <future>
 #include <memory>
@@ -14,8 +14,11 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "paddock/concurrency/sync.h"
+#include "paddock/core/space/user_io.h"
 #include "paddock/core/tlb/shootdown_batch.h"
 #include "paddock/core/tlb/transport.h"
+#include "paddock/stress/inject/memory_tamper.h"
+#include "paddock/stress/memory_words.h"
 #include "paddock/stress/watchdog.h"
 #include "paddock/tests/stress/harness/campaign_runner.h"
 
@@ -46,6 +49,70 @@ TEST(KnownBugs, AFlushThatIsNotDoneIsSeenByTheTlbOracle) {
   ASSERT_FALSE(summary.violations.empty());
   EXPECT_THAT(summary.violations.front().reproduce, HasSubstr("./paddock stress --replay='tlb:"));
   EXPECT_LT(summary.seconds, 25) << "a violated run ends early";
+}
+
+TEST(KnownBugs, AKernelAddressThatIsUsedAgainBeforeTheFlushIsSeenByTheTlbOracle) {
+  LyingTransport lying;
+  Campaign::Hooks hooks;
+  hooks.transport = &lying;
+  TestCampaign test(TestOptions({"--threads=2"}), std::move(hooks));
+  const absl::Status status = test.campaign.RunGenerated(
+      *FindWorkload("kvirt"), {.duration = absl::Seconds(30), .steps = std::nullopt});
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_GT(test.campaign.oracles().sink.count(kTlbOracle), 0u);
+  const Summary summary = test.campaign.Summarise();
+  EXPECT_FALSE(summary.Passed());
+  ASSERT_FALSE(summary.violations.empty());
+  EXPECT_THAT(summary.violations.front().reproduce, HasSubstr("./paddock stress --replay='kvirt:"));
+}
+
+// Undoes a part of one write in 64, and makes the word of another one of halves.
+class LosesAndTears final : public MemoryTamper {
+ public:
+  enum class What : uint8_t { kLoses, kTears };
+  explicit LosesAndTears(What what) : what_(what) {}
+
+  void AfterWrite(VmSpace& space, const CpuPin& pin, VirtAddr va, uint64_t bytes) override {
+    const bool shared = va.value() >= kIoSharedStart;
+    if (shared != (what_ == What::kTears) || bytes < 8) return;
+    if (writes_.fetch_add(1, sync::seq_cst) % 64 != 63) return;
+    const UserIo io(space, pin);
+    // Of a page that somebody has just unmapped nothing is lost.
+    if (what_ == What::kTears) {
+      (void)io.WriteOnce<uint16_t>(va.value() + 2, 0x1234);
+    } else {
+      (void)io.WriteVal<uint32_t>(va.value() + bytes - 4, 0);
+    }
+  }
+
+ private:
+  const What what_;
+  sync::Atomic<uint64_t> writes_{0};
+};
+
+void ExpectMemoryViolation(LosesAndTears::What what, const char* message) {
+  LosesAndTears tamper(what);
+  Campaign::Hooks hooks;
+  hooks.tamper = &tamper;
+  TestCampaign test(TestOptions({"--threads=2"}), std::move(hooks));
+  const absl::Status status = test.campaign.RunGenerated(
+      *FindWorkload("io"), {.duration = absl::Seconds(30), .steps = std::nullopt});
+  EXPECT_TRUE(status.ok()) << status;
+  const Summary summary = test.campaign.Summarise();
+  EXPECT_FALSE(summary.Passed());
+  ASSERT_FALSE(summary.violations.empty());
+  EXPECT_EQ(summary.violations.front().oracle, kMemoryOracle);
+  EXPECT_THAT(summary.violations.front().message, HasSubstr(message));
+  EXPECT_THAT(summary.violations.front().reproduce, HasSubstr("./paddock stress --replay='io:"));
+}
+
+TEST(KnownBugs, AWriteThatIsLostInPartIsSeenByTheMemoryOracle) {
+  ExpectMemoryViolation(LosesAndTears::What::kLoses,
+                        "found other bytes than the last ordered writer left");
+}
+
+TEST(KnownBugs, AWordThatIsTornIsSeenByTheMemoryOracle) {
+  ExpectMemoryViolation(LosesAndTears::What::kTears, "which nobody wrote");
 }
 
 TEST(KnownBugs, OverlappingCursorsInALogAreReported) {

@@ -26,6 +26,7 @@ TEST(OpsPrint, TransactionsPrintAsTheirOwnInitialisers) {
                               .wait = Wait::kDeadline});
   EXPECT_PRINTS_ITSELF(
       MapOp{.pages = 512,
+            .content = MapContent::kWords,
             .property =
                 PageProperty{.flags = PageFlags(0x0b), .cache = CachePolicy(2), .software = 0x03}});
   EXPECT_PRINTS_ITSELF(UnmapOp{.bytes = 0x2000});
@@ -60,11 +61,40 @@ TEST(OpsPrint, OperationsOutsideOfTransactionsPrintAsTheirOwnInitialisers) {
   EXPECT_PRINTS_ITSELF(GraceOp{});
 }
 
+TEST(OpsPrint, MemoryIoPrintsAsItsOwnInitialisers) {
+  EXPECT_PRINTS_ITSELF(ReadMemoryOp{.space = 1,
+                                    .va = VirtAddr(0x5001),
+                                    .bytes = 0x18,
+                                    .way = IoWay::kValue,
+                                    .on_fault = OnFault::kMap});
+  EXPECT_PRINTS_ITSELF(WriteMemoryOp{.space = 0,
+                                     .va = VirtAddr(0x5008),
+                                     .bytes = 0x8,
+                                     .way = IoWay::kCollect,
+                                     .on_fault = OnFault::kEnd});
+}
+
+TEST(OpsPrint, KernelAreasPrintAsTheirOwnInitialisers) {
+  EXPECT_PRINTS_ITSELF(CreateAreaOp{.area = 3,
+                                    .kind = AreaKind::kSegment,
+                                    .before = 1,
+                                    .pages = 512,
+                                    .behind = 2,
+                                    .rights = AccessKind::kLoad});
+  EXPECT_PRINTS_ITSELF(DestroyAreaOp{.area = 3, .end = AreaEnd::kDestructorOnIdleCpu});
+  EXPECT_PRINTS_ITSELF(SplitAreaOp{.area = 3, .rest = 4, .page = 17});
+  EXPECT_PRINTS_ITSELF(QueryAreaOp{.area = 3, .page = 17});
+  EXPECT_PRINTS_ITSELF(AccessAreaOp{.area = 3, .page = 17, .kind = AccessKind::kStore});
+  EXPECT_PRINTS_ITSELF(FlushAreasOp{});
+  EXPECT_PRINTS_ITSELF(CheckAreasOp{});
+}
+
 TEST(OpsPrint, SeveralPrintAsABracedList) {
   const std::vector<Op> ops = {MapOp{}, CloseOp{}};
-  EXPECT_EQ(Print(ops),
-            "{\n    MapOp{.pages = 1, .property = PageProperty{.flags = PageFlags(0x0b), .cache = "
-            "CachePolicy(0), .software = 0x00}},\n    CloseOp{},\n}");
+  EXPECT_EQ(
+      Print(ops),
+      "{\n    MapOp{.pages = 1, .content = MapContent::kStamp, .property = PageProperty{.flags "
+      "= PageFlags(0x0b), .cache = CachePolicy(0), .software = 0x00}},\n    CloseOp{},\n}");
 }
 
 TEST(OpsDigest, DependsOnEveryFieldAndOnTheKind) {
@@ -84,6 +114,7 @@ TEST(OpsNames, EveryKindHasOne) {
   for (size_t i = 0; i < kOpKinds; ++i) EXPECT_NE(OpName(i), "none");
   EXPECT_EQ(OpName(Op(MapOp{}).index()), "map");
   EXPECT_EQ(OpName(Op(GraceOp{}).index()), "grace");
+  EXPECT_EQ(OpName(Op(CheckAreasOp{}).index()), "check_areas");
   EXPECT_EQ(OpName(kOpKinds), "none");
 }
 

@@ -2,10 +2,14 @@
 //
 // A short run of each workload, with more threads than this machine may have cores.
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "paddock/tests/stress/harness/campaign_runner.h"
@@ -42,6 +46,59 @@ std::vector<std::string> Names() {
 }
 INSTANTIATE_TEST_SUITE_P(All, Workload, testing::ValuesIn(Names()),
                          [](const auto& info) { return info.param; });
+
+// Runs a workload until it has done all of what `done` asks for, at most for a minute.
+template <typename Done>
+void RunUntil(TestCampaign& test, const char* workload, Done done) {
+  const absl::Time end = absl::Now() + absl::Minutes(1);
+  do {
+    const absl::Status status = test.campaign.RunGenerated(
+        *FindWorkload(workload), {.duration = absl::Milliseconds(500), .steps = std::nullopt});
+    ASSERT_TRUE(status.ok()) << status;
+    ExpectPassed(test.campaign.Summarise());
+  } while (!testing::Test::HasFailure() && !done() && absl::Now() < end);
+}
+
+uint64_t CountOf(const Summary& summary, std::string_view name) {
+  for (const OperationSummary& operation : summary.operations) {
+    if (operation.name == name) return operation.count;
+  }
+  return 0;
+}
+
+TEST(Io, ReadsAndWritesWithAndWithoutFaultsBesideOthers) {
+  TestCampaign test(TestOptions({"--threads=3"}));
+  const auto sum = [&](uint64_t OpStats::* counter) { return test.campaign.SumOf(counter); };
+  RunUntil(test, "io", [&] {
+    return sum(&OpStats::concurrent_reads) != 0 && sum(&OpStats::refused_views) != 0;
+  });
+  const Summary summary = test.campaign.Summarise();
+  for (const char* name : {"read_memory", "write_memory", "map", "unmap", "protect", "sync"}) {
+    EXPECT_GT(CountOf(summary, name), 0u) << name;
+  }
+  EXPECT_GT(sum(&OpStats::ordered_reads), 0u);
+  EXPECT_GT(sum(&OpStats::concurrent_reads), 0u);
+  EXPECT_GT(sum(&OpStats::unordered_reads), 0u);
+  EXPECT_GT(sum(&OpStats::faults), 0u);
+  EXPECT_GT(sum(&OpStats::resolved), 0u);
+  EXPECT_GT(sum(&OpStats::refused_views), 0u);
+}
+
+TEST(Kvirt, UsesAddressesAgainUntilThereAreNone) {
+  TestCampaign test(TestOptions({"--threads=3"}));
+  const auto sum = [&](uint64_t OpStats::* counter) { return test.campaign.SumOf(counter); };
+  RunUntil(test, "kvirt", [&] { return sum(&OpStats::window_full) != 0; });
+  const Summary summary = test.campaign.Summarise();
+  for (const char* name : {"create_area", "destroy_area", "split_area", "query_area", "access_area",
+                           "flush_areas", "check_areas"}) {
+    EXPECT_GT(CountOf(summary, name), 0u) << name;
+  }
+  EXPECT_GT(sum(&OpStats::reused_pages), uint64_t{KernelAreas::kWindowPages});
+  EXPECT_GT(sum(&OpStats::window_full), 0u);
+  EXPECT_GT(sum(&OpStats::areas_abandoned), 0u);
+  EXPECT_GT(sum(&OpStats::faults), 0u) << "guards and read-only areas";
+  EXPECT_EQ(sum(&OpStats::exhausted), 0u) << "a full window is no lack of memory";
+}
 
 TEST(Determinism, SameSeedAndStepsAskForTheSameOperations) {
   StressOptions options = TestOptions({"--threads=2"});
