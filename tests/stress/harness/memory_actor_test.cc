@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "paddock/core/io/memory_io.h"
 #include "paddock/core/space/user_io.h"
 #include "paddock/stress/inject/memory_tamper.h"
 #include "paddock/stress/memory_words.h"
@@ -179,6 +181,120 @@ TEST(MemoryActor, AWordThatWasNeverWrittenIsSeenThoughItLooksRight) {
            ReadMemoryOp{.va = kShared.Plus(16), .way = IoWay::kOnce}});
   EXPECT_THAT(one.Violations(),
               HasSubstr("found write 40 of stream 1, which has not done so many"));
+}
+
+// The pages of another stream, which changes them while a read of them is under way.
+class ChangesDuringRead final : public ViewRegistry {
+ public:
+  using Change = std::function<void()>;
+
+  explicit ChangesDuringRead(OneStream& one) : one_(one) {
+    one.Run(MapWords(kOther, 1));
+    const SpaceRef& space = one.stream().Space(0);
+    own_ = one.world().ground().Own(0, Pages(kOther, 1));
+    {
+      const RcuReadGuard guard(one.world().machine().rcu(), one.stream().pin());
+      frame_ = space.space->Walk(guard, kOther)->address;
+    }
+    const std::span<const std::byte> content(one.world().machine().frames().Data(frame_),
+                                             kPageSize);
+    own_->BeginChange();
+    own_->Mapped(0, PageRight::kWrite, content);
+    own_->EndChange();
+    space.space->SetViewRegistry(this);
+  }
+
+  static VirtAddr Page() { return kOther; }
+  OwnPages& own() { return *own_; }
+  // At `offset`, in memory only.
+  void Store(uint64_t offset, uint8_t value) {
+    const MemoryIo memory({one_.world().machine().frames().Data(frame_), kPageSize});
+    ASSERT_TRUE(memory.WriteVal(offset, value).ok());
+  }
+  // The same, and says so.
+  void Write(uint64_t offset, uint8_t value) {
+    own_->BeginChange();
+    Store(offset, value);
+    own_->Wrote(offset, std::as_bytes(std::span(&value, 1)));
+    own_->EndChange();
+  }
+  void Set(Change change) { change_ = std::move(change); }
+
+  absl::StatusOr<uint64_t> BeginView(VirtRange, ViewKind) override {
+    if (change_) change_();
+    return 0;
+  }
+  void EndView(uint64_t) override {}
+
+ private:
+  static constexpr VirtAddr kOther{kIoOwnStart + kIoOwnBytes};
+
+  OneStream& one_;
+  OwnPages* own_ = nullptr;
+  PhysAddr frame_;
+  Change change_;
+};
+
+TEST(MemoryActor, AReadBesideOneWriteGivesOldAndNewBytes) {
+  OneStream one(WithIo());
+  ChangesDuringRead other(one);
+  other.Set([&] { other.Write(100, 0x77); });
+  one.Run({ReadMemoryOp{.va = other.Page(), .bytes = kPageSize}});
+  EXPECT_EQ(one.stats().concurrent_reads, 1u);
+  EXPECT_EQ(one.stats().ordered_reads, 0u);
+  other.Set(nullptr);
+  one.Run({ReadMemoryOp{.va = other.Page(), .bytes = kPageSize}});
+  EXPECT_EQ(one.stats().ordered_reads, 1u) << "the write is over";
+  EXPECT_EQ(one.Violations(), "");
+}
+
+TEST(MemoryActor, AReadBesideOneWriteThatGivesAnythingElseIsSeen) {
+  OneStream one(WithIo());
+  ChangesDuringRead other(one);
+  other.Set([&] {
+    other.Write(100, 0x77);
+    other.Store(200, 0x5a);
+    other.Store(201, 0xa5);
+  });
+  one.Run({ReadMemoryOp{.va = other.Page(), .bytes = kPageSize}});
+  EXPECT_THAT(one.Violations(),
+              HasSubstr("neither what stood there nor what was being written: byte 20"));
+}
+
+TEST(MemoryActor, AReadDuringWhichNothingChangedMustNotSeeWhatNobodyWrote) {
+  OneStream one(WithIo());
+  ChangesDuringRead other(one);
+  other.Set([&] { other.Store(200, 0x5a); });
+  one.Run({ReadMemoryOp{.va = other.Page(), .bytes = kPageSize}});
+  EXPECT_EQ(one.stats().ordered_reads, 1u);
+  EXPECT_THAT(one.Violations(), HasSubstr("byte 200 of 4096 is the first"));
+}
+
+TEST(MemoryActor, AReadDuringAChangeIsNotJudgedByItsBytes) {
+  OneStream one(WithIo());
+  ChangesDuringRead other(one);
+  other.own().BeginChange();
+  other.Store(200, 0x5a);
+  one.Run({ReadMemoryOp{.va = other.Page(), .bytes = kPageSize}});
+  EXPECT_EQ(one.stats().ordered_reads + one.stats().concurrent_reads, 0u);
+  EXPECT_EQ(one.Violations(), "");
+}
+
+TEST(MemoryActor, BeingRefusedIsAnAnswerWhereViewsAreEnforced) {
+  OneStream one(WithIo());
+  one.Run(MapWords(kOwn, 1, kIoViewSpace));
+  one.Run({ReadMemoryOp{.space = kIoViewSpace, .va = kOwn}});
+  {
+    const SpaceRef& space = one.stream().Space(kIoViewSpace);
+    const auto reader = space.space->Reader(one.stream().pin(), kOwn, kPageSize);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    one.Run({WriteMemoryOp{.space = kIoViewSpace, .va = kOwn.Plus(8)},
+             ReadMemoryOp{.space = kIoViewSpace, .va = kOwn}});
+  }
+  EXPECT_EQ(one.stats().refused_views, 1u);
+  EXPECT_EQ(one.stats().ordered_reads, 2u);
+  one.Close();
+  EXPECT_EQ(one.Violations(), "");
 }
 
 }  // namespace
