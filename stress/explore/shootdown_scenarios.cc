@@ -38,9 +38,9 @@ void AccessPage(World& world, const CpuPin& pin, VirtAddr va) {
   sync::AtomicRef<uint64_t>(*word).load(sync::relaxed);
 }
 
-// Unmaps the page, waits until no CPU can use it, and gives the frame to somebody else.
-void UnmapAndReuse(World& world, const CpuPin& pin) {
-  world.UnmapAll(pin, Pages(0, 1));
+// Unmaps the pages, waits until no CPU can use them, and gives a frame to somebody else.
+void UnmapAndReuse(World& world, const CpuPin& pin, VirtRange range = Pages(0, 1)) {
+  world.UnmapAll(pin, range);
   for (int i = 0; i < 3; ++i) world.Poll(pin);
   const UFrame reused = world.NewFrame();
   auto* const word = reinterpret_cast<uint64_t*>(reused.Data());
@@ -107,13 +107,63 @@ void RequestsToEachOther() {
   const sync::Thread two(ask_the_other(1));
 }
 
-void AccessAgainstUnmap() {
+// Two CPUs send a third one a request each: it handles both, also one that comes while it handles
+// the other.
+void RequestsOfTwo() {
+  SmallWorld world;
+  std::array<Request, 2> requests;
+  sync::Atomic<uint32_t> awake(0);
+  const auto ask = [&](uint32_t me) {
+    return [&, me](const CpuPin&) {
+      Request& request = requests[me];
+      request.bus = &world.bus();
+      request.from = CpuId{me};
+      sync::Spin([&] { return awake.load(sync::acquire) == 1; });
+      if (world.bus().Send(CpuId{2}, &request) == Delivery::kCoalesced) model::Reach("coalesced");
+    };
+  };
+  world.Run({ask(0), ask(1), [&](const CpuPin& pin) {
+               awake.store(1, sync::release);
+               const auto done = [&] {
+                 return requests[0].handled.load(sync::acquire) == 1 &&
+                        requests[1].handled.load(sync::acquire) == 1;
+               };
+               world.bus().WaitUntil(pin, done, sync::kNoDeadline);
+             }});
+}
+
+// `range` is the page, or all that its table maps.
+void AccessAgainstUnmap(VirtRange range) {
   World world;
   MapPage(world);
-  world.Run({[&](const CpuPin& pin) { UnmapAndReuse(world, pin); },
+  world.Run({[&](const CpuPin& pin) { UnmapAndReuse(world, pin, range); },
              [&](const CpuPin& pin) {
                world.tlb().Activate(pin, world.table().tlb_context());
                AccessPage(world, pin, Page(0));
+               world.Poll(pin);
+               AccessPage(world, pin, Page(0));
+               world.tlb().Deactivate(pin);
+             }});
+}
+
+// The CPU has the translation, and comes to an interrupt point once it was sent the request,
+// whatever the sender does meanwhile.
+void InterruptPointAgainstUnmap() {
+  World world;
+  MapPage(world);
+  {
+    const CpuPin pin = world.Pin(1);
+    world.tlb().Activate(pin, world.table().tlb_context());
+    AccessPage(world, pin, Page(0));
+  }
+  sync::Atomic<uint32_t> awake(0);
+  world.Run({[&](const CpuPin& pin) {
+               sync::Spin([&] { return awake.load(sync::acquire) == 1; });
+               UnmapAndReuse(world, pin);
+             },
+             [&](const CpuPin& pin) {
+               awake.store(1, sync::release);
+               sync::Spin([&] { return world.bus().HasPending(CpuId{1}); });
                world.Poll(pin);
                AccessPage(world, pin, Page(0));
                world.tlb().Deactivate(pin);
@@ -208,6 +258,10 @@ std::vector<model::Scenario> ShootdownScenarios() {
        .body = &RequestsToEachOther,
        .must_reach = {"idle", "sent"},
        .bound = 3},
+      {.name = "ipi_two_senders",
+       .what = "two CPUs send a third one requests, and it waits for both",
+       .body = &RequestsOfTwo,
+       .must_reach = {"coalesced"}},
       {.name = "shootdown_mutual",
        .what = "two CPUs flush the same space and sync with each other",
        .body = &SyncWithEachOther,
@@ -215,8 +269,18 @@ std::vector<model::Scenario> ShootdownScenarios() {
        .bound = 2},
       {.name = "shootdown_access",
        .what = "accesses through a TLB while the page is unmapped and its frame reused",
-       .body = &AccessAgainstUnmap,
+       .body = [] { AccessAgainstUnmap(Pages(0, 1)); },
        .must_reach = {"hit", "miss", "fault"},
+       .bound = 2},
+      {.name = "shootdown_cut",
+       .what = "the same while the whole table goes",
+       .body = [] { AccessAgainstUnmap(Pages(0, 2)); },
+       .must_reach = {"hit", "miss", "fault"},
+       .bound = 2},
+      {.name = "shootdown_interrupt",
+       .what = "a CPU is told of a flush, and its sender waits for it",
+       .body = &InterruptPointAgainstUnmap,
+       .must_reach = {"fault"},
        .bound = 2},
       {.name = "shootdown_wake",
        .what = "an idle CPU wakes with a translation that is being flushed",
