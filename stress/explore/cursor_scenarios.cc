@@ -20,20 +20,10 @@ void ReachLockStates(World& world) {
   if (stats.stray_retries != 0) model::Reach("stray retry");
 }
 
-// Maps its pages, and sees them under the same cursor whatever the other one does.
-void MapAndLook(World& world, const CpuPin& pin, VirtRange range) {
-  CursorMut<TinyConfig> cursor = world.Open(pin, range);
-  const PhysAddr first = world.MapNew(cursor);
-  Must(cursor.Jump(range.start));
-  const QueryResult seen = Must(cursor.Query());
-  model::Expect(seen.item.has_value() && seen.item->frame == first,
-                "a cursor sees what was mapped through it");
-}
-
 void Disjoint() {
   World world;
-  world.Run({[&](const CpuPin& pin) { MapAndLook(world, pin, Pages(0, 1)); },
-             [&](const CpuPin& pin) { MapAndLook(world, pin, Pages(3, 1)); }});
+  world.Run({[&](const CpuPin& pin) { world.MapAndLook(pin, Pages(0, 1)); },
+             [&](const CpuPin& pin) { world.MapAndLook(pin, Pages(3, 1)); }});
   model::Expect(world.View().mapped_pages() == 2, "both pages are mapped");
   ReachLockStates(world);
 }
@@ -41,8 +31,8 @@ void Disjoint() {
 // Two pages of one table that does not exist yet: one table is made, not two.
 void CreateSameTable() {
   World world;
-  world.Run({[&](const CpuPin& pin) { MapAndLook(world, pin, Pages(0, 1)); },
-             [&](const CpuPin& pin) { MapAndLook(world, pin, Pages(1, 1)); }});
+  world.Run({[&](const CpuPin& pin) { world.MapAndLook(pin, Pages(0, 1)); },
+             [&](const CpuPin& pin) { world.MapAndLook(pin, Pages(1, 1)); }});
   model::Expect(world.View().mapped_pages() == 2, "both pages are mapped");
   model::Expect(world.Tables() == 2, "the root and one table");
   ReachLockStates(world);
@@ -90,7 +80,7 @@ void AllOrNothing() {
 
 void TryGivesUp() {
   World world;
-  world.Run({[&](const CpuPin& pin) { MapAndLook(world, pin, Pages(0, 2)); },
+  world.Run({[&](const CpuPin& pin) { world.MapAndLook(pin, Pages(0, 2)); },
              [&](const CpuPin& pin) {
                const auto cursor = world.table().TryOpenCursorMut(pin, Pages(1, 2));
                model::Expect(cursor.ok() || absl::IsUnavailable(cursor.status()),
@@ -130,11 +120,11 @@ void LongWaitIsHandedTheGranule() {
   HeldPage page(world);
   world.Run({[&](const CpuPin& pin) {
                page.HoldUntilContended(pin, 1, 2 * kHandOffNs);
-               MapAndLook(world, pin, Pages(0, 1));
+               world.MapAndLook(pin, Pages(0, 1));
              },
              [&](const CpuPin& pin) {
                page.AwaitHeld();
-               MapAndLook(world, pin, Pages(0, 1));
+               world.MapAndLook(pin, Pages(0, 1));
              }});
   ReachLockStates(world);
 }
@@ -160,7 +150,7 @@ void WakeUpIsPassedOn() {
 
 void DeadlinePasses() {
   World world;
-  world.Run({[&](const CpuPin& pin) { MapAndLook(world, pin, Pages(0, 2)); },
+  world.Run({[&](const CpuPin& pin) { world.MapAndLook(pin, Pages(0, 2)); },
              [&](const CpuPin& pin) {
                const auto cursor = world.table().OpenCursorMut(
                    pin, Pages(0, 4),

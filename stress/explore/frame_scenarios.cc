@@ -40,6 +40,26 @@ void TakingWhatIsBeingDropped() {
              }});
 }
 
+// Somebody who was told the address only, without any order, becomes an owner of a new frame: what
+// the frame is used as is there.
+void TakingWhatIsBeingBuilt() {
+  SmallWorld world;
+  sync::Atomic<uint64_t> told(0);
+  world.Run({[&](const CpuPin&) {
+               const UFrame frame = world.NewFrame();
+               told.store(frame.start().value() + 1, sync::relaxed);
+             },
+             [&](const CpuPin&) {
+               const uint64_t address = told.load(sync::relaxed);
+               if (address == 0) return model::Reach("came too early");
+               const absl::StatusOr<AnyFrame> found =
+                   world.frames().FromInUse(PhysAddr(address - 1));
+               if (!found.ok()) return;
+               model::Reach("became an owner");
+               model::Expect(found->Is<Untyped>(), "a frame in use is used as something");
+             }});
+}
+
 // Two CPUs allocate and free: nobody gets what another has, and nothing is lost.
 void AllocateOnTwoCpus() {
   SmallWorld world;
@@ -91,6 +111,11 @@ std::vector<model::Scenario> FrameScenarios() {
        .body = &TakingWhatIsBeingDropped,
        .must_reach = {"became an owner", "came too late"},
        .bound = 4},
+      {.name = "frame_publish",
+       .what = "a frame is made while another thread tries to share it",
+       .body = &TakingWhatIsBeingBuilt,
+       .must_reach = {"became an owner", "came too early"},
+       .bound = 3},
       {.name = "magazines",
        .what = "two CPUs allocate and free frames",
        .body = &AllocateOnTwoCpus,

@@ -126,6 +126,21 @@ void IdleCpuLeavesItsBacklog() {
        [&](const CpuPin& pin) { world.rcu.Retire(pin, root.exchange(&second, sync::seq_cst)); }});
 }
 
+// The same while a reader may still hold the object that the third CPU reclaims.
+void IdleCpuLeavesItsBacklogToAThird() {
+  RcuWorld world;
+  Object first(1);
+  Object second(2);
+  Root root(&first);
+  world.Run(
+      {[&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); },
+       [&](const CpuPin& pin) { world.rcu.Retire(pin, root.exchange(&second, sync::seq_cst)); },
+       [&](const CpuPin& pin) {
+         for (int i = 0; i < 3; ++i) world.rcu.Poll(pin);
+         if (first.reclaimed) model::Reach("reclaimed by the third CPU");
+       }});
+}
+
 void TwoWritersOneReader() {
   RcuWorld world;
   Object first(1);
@@ -204,6 +219,11 @@ std::vector<model::Scenario> RcuScenarios() {
        .body = &IdleCpuLeavesItsBacklog,
        .must_reach = {"reclaimed by the other CPU"},
        .bound = 3},
+      {.name = "rcu_idle_reader",
+       .what = "the same with a reader beside the two",
+       .body = &IdleCpuLeavesItsBacklogToAThird,
+       .must_reach = {"sees the old object", "reclaimed by the third CPU"},
+       .bound = 2},
       {.name = "rcu_writers",
        .what = "two writers and a reader",
        .body = &TwoWritersOneReader,

@@ -117,13 +117,22 @@ class SmallTable : public SmallWorld {
     return MapNew(cursor);
   }
   PhysAddr MapNew(CursorMut<C>& cursor) {
-    PhysAddr first;
-    for (bool is_first = true; cursor.remaining() != 0; is_first = false) {
-      UFrame frame = NewFrame();
-      if (is_first) first = frame.start();
-      Must(cursor.Map(MappedFrames(std::move(frame), kReadWriteUser)));
-    }
+    const PhysAddr first = MapPage(cursor);
+    while (cursor.remaining() != 0) MapPage(cursor);
     return first;
+  }
+  // The same, and sees under the same cursor what it mapped, whatever others do.
+  void MapAndLook(const CpuPin& pin, VirtRange range) {
+    CursorMut<C> cursor = Open(pin, range);
+    std::vector<PhysAddr> frames;
+    while (cursor.remaining() != 0) frames.push_back(MapPage(cursor));
+    Must(cursor.Jump(range.start));
+    for (const PhysAddr frame : frames) {
+      const QueryResult seen = Must(cursor.Query());
+      model::Expect(seen.item.has_value() && seen.item->frame == frame,
+                    "a cursor sees what was mapped through it");
+      Must(cursor.Jump(seen.range.end));
+    }
   }
   Removed UnmapAll(const CpuPin& pin, VirtRange range) {
     CursorMut<C> cursor = Open(pin, range, {.intent = Intent::kNoMap});
@@ -148,6 +157,13 @@ class SmallTable : public SmallWorld {
   uint64_t Tables() { return frames().used_pages() - View().mapped_pages(); }
 
  private:
+  PhysAddr MapPage(CursorMut<C>& cursor) {
+    UFrame frame = NewFrame();
+    const PhysAddr address = frame.start();
+    Must(cursor.Map(MappedFrames(std::move(frame), kReadWriteUser)));
+    return address;
+  }
+
   std::unique_ptr<PageTable<C>> table_;
 };
 

@@ -110,6 +110,49 @@ void DirtyBitAgainstUnmap() {
   model::Reach(written ? "written" : "refused");
 }
 
+// A table is cut out, freed, and made anew for other pages, while a cursor is on its way into it.
+void ReuseAgainstCursor() {
+  SmallTable<TinyConfig> world;
+  MapAtStart(world, Pages(0, 1));
+  world.Run({[&](const CpuPin& pin) {
+               world.UnmapAll(pin, Pages(0, 2));
+               for (int i = 0; i < 3; ++i) world.Poll(pin);
+               world.MapNew(pin, Pages(2, 1));
+             },
+             [&](const CpuPin& pin) { world.MapAndLook(pin, Pages(0, 1)); }});
+  const AbstractTable view = world.View();
+  model::Expect(view.Query(Page(2)).has_value(), "what was mapped last is there");
+  model::Expect(view.mapped_pages() == (view.Query(Page(0)) ? 2 : 1), "and nothing else");
+  ReachStrayRetry(world);
+}
+
+// The half of a huge page goes while the hardware writes to the other half: the write reaches the
+// frame that it did before, and its dirty bit is found in the huge entry's piece.
+void SplitAgainstWrite() {
+  SmallTable<TinyConfig> world;
+  PhysAddr frame;
+  {
+    const CpuPin pin = world.Pin(SmallWorld::kSetupCpu);
+    USegment frames = Must(world.frames().AllocateSegment(2, 2, Untyped{}, Zeroing::kLeave));
+    frame = frames.start();
+    CursorMut<TinyConfig> cursor = world.Open(pin, Pages(0, 2));
+    Must(cursor.Map(MappedFrames(std::move(frames), kReadWriteUser)));
+  }
+  bool written = false;
+  world.Run({[&](const CpuPin& pin) { world.UnmapAll(pin, Pages(1, 1)); },
+             [&](const CpuPin& pin) {
+               const RcuReadGuard guard(world.rcu(), pin);
+               const HardwareWalkResult walk =
+                   HardwareWalk(world.table(), guard, Page(0), Access::kWrite);
+               written = walk.fault == WalkFault::kNone;
+               model::Expect(written, "the other half stays mapped at every moment");
+               model::Expect(walk.translation.address == frame, "to the same frame");
+               model::Reach(walk.translation.item.level == 2 ? "before" : "after");
+             }});
+  const std::optional<MappedRun> left = world.View().Query(Page(0));
+  model::Expect(left && HasAny(left->property.flags, PageFlags::kDirty), "no dirty bit is lost");
+}
+
 // Two cursors cut out the same tables, one of them more, while a third maps below both.
 void TwoRemovalsAndACursor() {
   SmallTable<DeepConfig> world;
@@ -139,6 +182,11 @@ std::vector<model::Scenario> TableScenarios() {
        .body = [] { RemovalAgainstCursor<DeepConfig>(Pages(1, 2), Pages(0, 4)); },
        .must_reach = {"stray retry", "mapped later", "unmapped later"},
        .least_executions = 1000},
+      {.name = "removal_reuse",
+       .what = "a table is cut out and made anew while a cursor is on its way into it",
+       .body = &ReuseAgainstCursor,
+       .must_reach = {"stray retry"},
+       .least_executions = 1000},
       {.name = "removal_walk",
        .what = "a walk without locks through a table that is cut out and reused",
        .body = [] { RemovalAgainstWalk<TinyConfig>(Pages(0, 2)); },
@@ -160,6 +208,11 @@ std::vector<model::Scenario> TableScenarios() {
        .what = "hardware sets the dirty bit while the page is unmapped",
        .body = &DirtyBitAgainstUnmap,
        .must_reach = {"written", "refused"},
+       .bound = 3},
+      {.name = "split_write",
+       .what = "a huge page is split while hardware writes to it",
+       .body = &SplitAgainstWrite,
+       .must_reach = {"before", "after"},
        .bound = 3},
       {.name = "removals_cursor",
        .what = "two removals and a cursor between them",

@@ -99,13 +99,16 @@ TEST_F(CoherenceTest, RequestsOfTwoDispatchersFlushBothWhateverTheirOrder) {
   Activate(cpu2_, context_);
   Fill(cpu1_, context_, Page(1));
   Fill(cpu1_, context_, Page(2));
+  Fill(cpu2_, context_, Page(1));
   Flush(cpu0_, context_, Pages(1, 1));
+  // Its own flush comes before the one that is in its mailbox.
   Flush(cpu2_, context_, Pages(2, 1));
   cpu0_.Poll();
   cpu2_.Poll();
   cpu1_.Poll();
   EXPECT_FALSE(Hits(cpu1_, context_, Page(1)));
   EXPECT_FALSE(Hits(cpu1_, context_, Page(2)));
+  EXPECT_FALSE(Hits(cpu2_, context_, Page(1)));
 }
 
 TEST_F(CoherenceTest, ACpuThatJoinsLaterIsNotInterrupted) {
