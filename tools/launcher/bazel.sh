@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# How the launcher calls Bazel: from the project's root, its progress on stderr.
+# How the launcher calls Bazel: from the root, or the copy of it that bazel_root names; its
+# progress on stderr.
 
 readonly BAZEL_INTERRUPTED=8
 
@@ -15,7 +16,7 @@ paddock_bazel() {
   if [[ -n ${PADDOCK_CACHE:-} ]]; then
     flags+=("--disk_cache=$PADDOCK_CACHE/bazel-disk")
   fi
-  (cd "$PADDOCK_ROOT" && exec bazel "${startup[@]}" "$command" "${flags[@]}" "$@")
+  (cd "${bazel_root:-$PADDOCK_ROOT}" && exec bazel "${startup[@]}" "$command" "${flags[@]}" "$@")
 }
 
 # bazel_info CONFIG KEY: prints the value; says why and exits with status 3 if there is none.
