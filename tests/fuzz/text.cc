@@ -136,6 +136,9 @@ void Read(Source& source, Anchor& value) { value = source.Name({Anchor::kHigh, A
 void Read(Source& source, Wait& value) {
   value = source.Name({Wait::kForever, Wait::kTry, Wait::kDeadline});
 }
+void Read(Source& source, MapContent& value) {
+  value = source.Name({MapContent::kStamp, MapContent::kWords});
+}
 void Read(Source& source, AccessKind& value) {
   value = source.Name({AccessKind::kLoad, AccessKind::kStore});
 }

@@ -26,7 +26,8 @@ export work calls installed
 export HOME=$work/home TMPDIR=$work/tmp PATH=$tools:/usr/bin:/bin
 unset "${!PADDOCK_@}" TSAN_OPTIONS
 : > "$calls"
-cp -RL --parents paddock .bazelrc .ci tools/launcher tools/tidy third_party/fetch_debian_source.sh \
+cp -RL --parents paddock .bazelrc .ci docs/model tools/launcher tools/tidy \
+  third_party/fetch_debian_source.sh \
   "$checkout"
 cd "$checkout" || exit 1
 
@@ -89,7 +90,7 @@ finish() {
 (
   # shellcheck source=tools/launcher/install.sh
   source tools/launcher/install.sh
-  cd "$installed" && touch "${BUILD_PACKAGES[@]}"
+  cd "$installed" && touch "${BUILD_PACKAGES[@]}" "${MODEL_PACKAGES[@]}"
 )
 
 stub dpkg-query << 'END'

@@ -11,7 +11,7 @@ expect 0 "usage: ./paddock COMMAND" ./paddock test --help
 expect 0 "usage: ./paddock COMMAND" ./paddock tsan -h
 expect 2 "no command given" ./paddock
 expect 2 "no command 'frobnicate'" ./paddock frobnicate
-expect 2 "Commands: stress, test, tsan, explore, fuzz, mutants, bench, doctor, help" ./paddock frobnicate
+expect 2 "Commands: stress, test, tsan, explore, fuzz, mutants, model, bench, doctor, help" ./paddock frobnicate
 expect 2 "doctor takes no flags" ./paddock doctor --all
 expect 2 "PADDOCK_TSAN_SECONDS" env PADDOCK_TSAN_SECONDS=soon ./paddock tsan
 expect 2 "./paddock test --config=NAME" ./paddock tsan --config=asan
@@ -27,7 +27,7 @@ for name in "${names[@]}"; do
     *) grep -qw -- "$name" "$work/help" || fail "the help does not name $name" ;;
   esac
 done
-for name in stress test tsan explore fuzz mutants bench doctor help; do
+for name in stress test tsan explore fuzz mutants model bench doctor help; do
   grep -q "^  $name " "$work/help" || fail "the help does not name the command $name"
 done
 

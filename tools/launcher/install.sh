@@ -13,7 +13,10 @@ readonly BUILD_PACKAGES=(
 )
 # shellcheck disable=SC2034
 readonly LINT_PACKAGES=(clang-format-19 clang-tidy-19 git shellcheck)
-readonly NEEDED_TOOLS=(bazel clang-19 ld.lld-19 llvm-symbolizer-19 zip)
+# shellcheck disable=SC2034
+readonly MODEL_PACKAGES=(gcc libc6-dev spin)
+# What must be there where there is no apt-get; a command that needs other tools says so.
+NEEDED_TOOLS=(bazel clang-19 ld.lld-19 llvm-symbolizer-19 zip)
 readonly APT_WAIT_SECONDS=300
 
 has_apt() {
