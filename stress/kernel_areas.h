@@ -41,7 +41,7 @@ namespace paddock {
 
 // Pages count from the start of the area. An empty slot has none.
 struct AreaFacts {
-  VirtAddr start;
+  VirtAddr start = {};
   uint64_t pages = 0;
   uint64_t first = 0;   // the first mapped one
   uint64_t mapped = 0;  // how many are
@@ -49,7 +49,7 @@ struct AreaFacts {
   uint64_t index = 0;   // of the first mapped page in what was created
   AreaKind kind = AreaKind::kNothing;
   AccessKind rights = AccessKind::kStore;
-  PhysAddr physical;  // of the first mapped page, if nobody counts them
+  PhysAddr physical = {};  // of the first mapped page, if nobody counts them
 
   VirtAddr Page(uint64_t page) const { return start.Plus(page * kPageSize); }
   bool Maps(uint64_t page) const { return page >= first && page - first < mapped; }

@@ -35,7 +35,7 @@ struct MemoryPlace {
   std::string_view what;
   uint32_t cpu = 0;
   uint32_t space = 0;
-  VirtAddr va;  // of the first byte
+  VirtAddr va = {};  // of the first byte
 };
 
 // How many bytes were done, and why no more.
