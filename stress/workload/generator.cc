@@ -94,7 +94,8 @@ const WorkloadInfo* FindWorkload(std::string_view name) {
 
 std::unique_ptr<Generator> MakeStream(const WorkloadInfo& info, const StreamId& id) {
   StreamRng rng(SeedOf({id.seed, HashName(info.name), id.streams, id.stream, id.round}));
-  GeneratorArgs args{StreamRng(rng.Next()), id.stream, info.fixed_spaces, info.churned_spaces};
+  GeneratorArgs args{StreamRng(rng.Next()), id.stream, id.streams, info.fixed_spaces,
+                     info.churned_spaces};
   return std::make_unique<Checked>(info.make(args), StreamRng(rng.Next()), id.stream);
 }
 

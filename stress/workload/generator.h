@@ -41,6 +41,7 @@ class Generator {
 struct GeneratorArgs {
   StreamRng rng;
   uint32_t stream = 0;
+  uint32_t streams = 1;
   // Slots [0, fixed) hold a space all the time, [fixed, fixed + churned) come and go.
   uint32_t fixed_spaces = 1;
   uint32_t churned_spaces = 0;
