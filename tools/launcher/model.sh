@@ -11,7 +11,7 @@ usage: ./paddock model [--full] [--jobs=N]
 Checks the SPIN models of docs/model: every configuration must hold, every broken variant must be
 caught by the property that is to catch it. Installs spin and gcc if they are missing.
 
-  --full     larger configurations as well: an hour or so, and 4 GB of memory for each job
+  --full     larger configurations as well; can take hours, and 4 GB of memory for each job
   --jobs=N   how many run at the same time, 1 to 64 (default: one for each core)
 
 Exit status: 0 all as expected; 1 something is not; 2 bad usage; 3 a package cannot be installed, or
