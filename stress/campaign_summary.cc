@@ -48,7 +48,7 @@ Summary Campaign::Summarise() const {
     // Without memory there may be nothing to access; without time, nothing at all.
     const bool access = oracle.name == kTlbOracle || oracle.name == kMemoryOracle;
     const bool starved = options_.inject.MayExhaust() && access;
-    const bool idle = oracle.name == kMemoryOracle && !memory_is_read_;
+    const bool idle = oracle.name == kMemoryOracle && !memory_is_read_ && oracle.checks == 0;
     if (starved || idle || summary.interrupted) oracle.expected = Expected::kNothing;
   }
   summary.violations = oracles_.sink.violations();

@@ -27,9 +27,8 @@ Json Oracles(const Summary& summary) {
   const auto put = [&](const std::string& name, uint64_t checks, uint64_t violations) {
     oracles[name] = {{"checks", checks}, {"violations", violations}};
   };
-  for (const std::string_view name :
-       {kSerializabilityOracle, kWalkerOracle, kTlbOracle, kMemoryOracle, kAgeingOracle,
-        kBooksOracle}) {
+  for (const std::string_view name : {kSerializabilityOracle, kWalkerOracle, kTlbOracle,
+                                      kMemoryOracle, kAgeingOracle, kBooksOracle}) {
     put(std::string(name), 0, 0);
   }
   for (const OracleResult& oracle : summary.oracles) {

@@ -76,7 +76,7 @@ interrupted() {
   "$BINARY" --workload=tlb,rcu,trace --duration=1h --threads=2 --json="$TMP/$1.json" \
     --junit="$TMP/$1.xml" --report="$TMP/$1.html" > "$TMP/$1.out" 2> "$TMP/$1.err" &
   local child=$! status=0
-  while ! grep -q stress "$TMP/$1.err"; do
+  while ! grep -qs stress "$TMP/$1.err"; do
     kill -0 "$child" || break
   done
   kill -s "$1" "$child"

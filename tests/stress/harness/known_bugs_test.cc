@@ -195,7 +195,7 @@ TEST(KnownBugs, ASummaryOfAHangHasWhatWasDoneAndTheRoundToRunAgain) {
   EXPECT_EQ(summary->verdict(), Verdict::kFail);
   EXPECT_GT(summary->seconds, 4) << "what rests may do so twice as long";
   EXPECT_GT(summary->transactions, 0u) << "those of the first round";
-  EXPECT_EQ(summary->oracles.size(), 5u);
+  EXPECT_EQ(summary->oracles.size(), 6u);
   EXPECT_GT(summary->oracles.front().checks, 0u);
   ASSERT_EQ(summary->workloads.size(), 1u);
   EXPECT_EQ(summary->workloads[0].name, "overlap");

@@ -86,7 +86,7 @@ TEST(StressOptions, RefusesUnknownFlagsAndListsTheValidOnes) {
 TEST(StressOptions, RefusesUnknownWorkloadsAndListsTheValidOnes) {
   EXPECT_THAT(Refusal({"--workload=mixed,foo"}),
               HasSubstr("no workload 'foo'; there are disjoint, overlap, subtree, protect, huge, "
-                        "spaces, tlb, rcu, mixed, trace"));
+                        "spaces, tlb, io, kvirt, rcu, mixed, trace"));
   EXPECT_THAT(Refusal({"--workload=,"}), HasSubstr("names no workload"));
   EXPECT_THAT(Refusal({"--workload=mixed", "--trace=a"}), HasSubstr("--workload does not name"));
 }
