@@ -88,8 +88,6 @@ absl::Status Campaign::RunWorkload(const WorkloadInfo& info, Rounds rounds) {
   world.churned_spaces = info.churned_spaces;
   world.io_spaces = info.io_spaces;
   world.kernel_areas = info.kernel_areas;
-  // A short run of mixed may come to no memory IO.
-  memory_is_read_ = memory_is_read_ || info.name == "io";
   absl::Status status = RunRounds(world, name, job, rounds);
   digests_.push_back({name, job.digest(), job.steps()});
   if (!rounds.done) {

@@ -134,7 +134,6 @@ class Campaign {
   std::vector<StreamDigest> digests_;
   std::vector<WorkloadSummary> workloads_;
   std::vector<TraceSummary> traces_;
-  bool memory_is_read_ = false;  // by a workload that was run, for certain
   std::vector<std::string> not_run_;
   // How to run again what violated; by number of the violation from which on it holds.
   std::vector<std::pair<uint64_t, std::string>> reproductions_;

@@ -92,6 +92,11 @@ absl::StatusOr<VirtRange> KernelSpace::Reserve(const CpuPin& pin, uint64_t bytes
       const bool may_help = quarantined != 0 && addresses_.free_bytes() + quarantined >= bytes;
       const bool exhausted = absl::IsResourceExhausted(range.status());
       if (!exhausted || !may_help || flushes == kMaxFlushesPerReservation) return range;
+      // Whoever must acknowledge may be waiting for this section.
+      if (env_.rcu().InSection(pin)) {
+        return absl::FailedPreconditionError(
+            "no addresses are free, and a read-side section is no place to wait for flushes");
+      }
       round = quarantine_.Begin(AddressQuarantine::Cover::kAll);
     }
     Flush(pin, std::move(round), Wait::kForAcknowledgements);
@@ -202,6 +207,7 @@ void KernelSpace::TakeDone() {
 
 void KernelSpace::FlushDestroyedAreas(const CpuPin& pin) {
   PADDOCK_CHECK(cpus_.Owns(pin), "areas are flushed with the pin of another machine");
+  PADDOCK_CHECK(!env_.rcu().InSection(pin), "areas are flushed inside a read-side section");
   UnmapAbandoned(pin);
   AddressQuarantine::Round round;
   {

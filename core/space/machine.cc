@@ -27,6 +27,19 @@ std::string StillInUse(const FrameTable& frames) {
   return text;
 }
 
+// What waits for a flush or a grace period keeps at most an eighth of the memory from use, shared
+// evenly by the CPUs. But one CPU may always keep a few batches, if they are not much of the memory:
+// on a machine of many CPUs few are busy, and those must not be held back for the others' sake.
+void BoundByMemory(uint64_t frames, Machine::Options& options) {
+  constexpr uint64_t kFewBatches = 256;
+  const uint64_t all = std::max<uint64_t>(frames / 8, 1);
+  const uint64_t each =
+      std::max({all / options.cpus, std::min(kFewBatches, frames / 32), uint64_t{1}});
+  options.rcu.backlog_limit = std::min(options.rcu.backlog_limit, each);
+  options.tlb.in_flight_limit = std::min(options.tlb.in_flight_limit, each);
+  options.kernel.quarantine_pages = std::min(options.kernel.quarantine_pages, all);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(Options options) {
@@ -46,9 +59,7 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(Options options) {
   if (absl::Status status = CheckLayout(options.kernel, memory->range()); !status.ok()) {
     return status;
   }
-  const uint64_t share = std::max<uint64_t>(memory->size() / kPageSize / 8 / options.cpus, 1);
-  options.rcu.backlog_limit = std::min(options.rcu.backlog_limit, share);
-  options.tlb.in_flight_limit = std::min(options.tlb.in_flight_limit, share);
+  BoundByMemory(memory->size() / kPageSize, options);
   auto cpus = std::make_unique<CpuRegistry>(options.cpus);
   absl::StatusOr<std::unique_ptr<FrameTable>> frames =
       FrameTable::Create(*memory, *cpus, options.frames);
@@ -77,13 +88,19 @@ Machine::Machine(const Options& options, std::unique_ptr<CpuRegistry> cpus,
       active_(*cpus_) {}
 
 Machine::~Machine() {
-  for (uint32_t cpu = 0; cpu < cpus_->size(); ++cpu) {
-    absl::StatusOr<CpuPin> pin = Pin(CpuId{cpu});
-    PADDOCK_CHECK(pin.ok(), "a machine is destroyed while a thread is on one of its CPUs");
-    DeactivateSpace(*pin);
-    if (cpu == 0 && kernel_ != nullptr) kernel_->FlushDestroyedAreas(*pin);
-    rcu_.Drain(*pin);
-  }
+  const auto on_each_cpu = [this](auto step) {
+    for (uint32_t cpu = 0; cpu < cpus_->size(); ++cpu) {
+      const absl::StatusOr<CpuPin> pin = Pin(CpuId{cpu});
+      PADDOCK_CHECK(pin.ok(), "a machine is destroyed while a thread is on one of its CPUs");
+      step(*pin);
+    }
+  };
+  // A space that is active is let go of here, and with it what its fault handler owned: areas, too.
+  on_each_cpu([this](const CpuPin& pin) { DeactivateSpace(pin); });
+  on_each_cpu([this](const CpuPin& pin) {
+    if (pin.cpu().value == 0 && kernel_ != nullptr) kernel_->FlushDestroyedAreas(pin);
+    rcu_.Drain(pin);
+  });
   kernel_.reset();
   PADDOCK_DCHECK(frames_->used_pages() == 0, StillInUse(*frames_));
 }

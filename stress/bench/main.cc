@@ -61,8 +61,12 @@ std::string Help() {
 
 absl::Status ReadCommandLine(const std::vector<std::string>& args) {
   if (absl::Status status = ReadFlags(FlagNames(), args); !status.ok()) return status;
-  if (absl::GetFlag(FLAGS_repetitions) < 1 || !(absl::GetFlag(FLAGS_min_time) > 0)) {
-    return absl::InvalidArgumentError("--repetitions and --min_time must be above 0");
+  const double min_time = absl::GetFlag(FLAGS_min_time);
+  constexpr double kLongest = 3600;
+  if (absl::GetFlag(FLAGS_repetitions) < 1 || !(min_time > 0) || min_time > kLongest) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--repetitions=%d and --min_time=%g must be above 0, and the latter at most %g seconds",
+        absl::GetFlag(FLAGS_repetitions), min_time, kLongest));
   }
   return absl::OkStatus();
 }

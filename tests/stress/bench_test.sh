@@ -15,6 +15,7 @@ expect 2 "there are --filter" --bogus
 expect 2 "'surplus' is no flag" surplus
 expect 2 "--repetitions=many" --repetitions=many
 expect 2 "must be above 0" --repetitions=0
+expect 2 "at most 3600 seconds" --min_time=inf
 expect 2 "no case matches --filter=nothing" --filter=nothing
 
 readonly TMP=${TEST_TMPDIR:?}

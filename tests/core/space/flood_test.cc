@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "gtest/gtest.h"
+#include "paddock/core/space/kvirt_area.h"
 #include "paddock/tests/support/machine_fixture.h"
 #include "paddock/tests/support/parallel.h"
 
@@ -149,6 +150,16 @@ TEST_F(LargeUnmaps, ThroughOneCursorDoNotExhaustMemory) {
   const auto space = NewSpace();
   VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Range()));
   for (int round = 0; round < kRounds; ++round) MapAndUnmap(cursor);
+}
+
+TEST_F(LargeUnmaps, OfKernelAreasDoNotExhaustMemory) {
+  for (int round = 0; round < 4 * kRounds; ++round) {
+    USegment segment = Must(frames().AllocateSegment(64, 1, Untyped{}, Zeroing::kLeave));
+    KVirtArea area = Must(KVirtArea::MapFrames(machine(), pin(), 64 * kPageSize, 0,
+                                               std::move(segment), kReadWriteKernel));
+    EXPECT_TRUE(IsOk(area.Destroy(pin())));
+    machine().Poll(pin());
+  }
 }
 
 TEST_F(LargeUnmaps, OfWholeTablesDoNotExhaustMemory) {

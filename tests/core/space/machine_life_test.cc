@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "paddock/core/space/kvirt_area.h"
 #include "paddock/tests/support/machine_fixture.h"
 
 namespace paddock {
@@ -44,6 +45,22 @@ TEST(MachineLife, AThreadIsOnCpusOfManyMachinesAndMakesAndEndsMore) {
     Must(VmSpace::Create(*last, pin))->Activate(pin);
   }
   last.reset();
+}
+
+TEST(MachineLife, TheFaultHandlerOfAnActiveSpaceMayOwnAKernelArea) {
+  for (const uint32_t cpu : {0u, 1u}) {
+    auto machine = Must(Machine::Create(Tiny()));
+    {
+      const CpuPin pin = Must(machine->Pin(CpuId{cpu}));
+      const auto area = std::make_shared<KVirtArea>(
+          Must(KVirtArea::MapFrames(*machine, pin, kPageSize, 0, USegment(), kReadWriteKernel)));
+      const auto space = Must(VmSpace::Create(*machine, pin));
+      space->SetFaultHandler(
+          [area](VmSpace&, const CpuPin&, VirtAddr, Access) { return absl::OkStatus(); });
+      space->Activate(pin);
+    }
+    machine.reset();
+  }
 }
 
 TEST(MachineLife, TooLittleMemoryForTheKernelIsAnErrorOnAThreadWithManyPins) {
