@@ -56,7 +56,7 @@ void Memory::Grow() {
 }
 
 Location& Memory::Create(uintptr_t address, uint64_t value) {
-  if (2 * (used_ + 1) > table_.size()) Grow();
+  if (uint64_t{2} * (used_ + 1) > table_.size()) Grow();
   if (used_ == locations_.size()) locations_.resize(std::max<size_t>(64, 2 * locations_.size()));
   const size_t mask = table_.size() - 1;
   size_t i = Hash(address) & mask;

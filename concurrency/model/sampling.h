@@ -27,7 +27,11 @@ class RandomBits {
 class UniformRandom final : public Strategy {
  public:
   UniformRandom(uint64_t seed, uint64_t executions) : random_(seed), left_(executions) {}
-  bool Begin() override { return left_ != 0 && left_-- != 0; }
+  bool Begin() override {
+    if (left_ == 0) return false;
+    --left_;
+    return true;
+  }
   uint32_t PickThread(const ThreadChoice& choice) override;
   uint32_t PickValue(const ValueChoice& choice) override;
 

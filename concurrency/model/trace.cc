@@ -34,7 +34,8 @@ std::string FormatTrace(const Trace& trace) {
   std::array<size_t, kMaxThreads> column{};
   std::string text = "  tick";
   size_t columns = 0;
-  for (ThreadId thread = 0; thread < trace.threads.size(); ++thread) {
+  const auto threads = static_cast<ThreadId>(trace.threads.size());
+  for (ThreadId thread = 0; thread < threads; ++thread) {
     const bool speaks = std::any_of(trace.steps.begin(), trace.steps.end(), [&](const Step& step) {
       return step.thread == thread && !step.quiet;
     });

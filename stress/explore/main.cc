@@ -82,6 +82,36 @@ absl::Status WriteReports(const Options& options, const std::vector<Row>& rows) 
   return status;
 }
 
+// Each with its share of the budget: what one does not need is there for those after it, and what is
+// left at the end for those whose search it cut off. Lines of the table go to standard output.
+std::vector<Row> ExploreAll(const Options& options, absl::Status& delivered) {
+  double spent = 0;
+  const auto share = [&](size_t scenarios) {
+    return std::max((options.budget - absl::Seconds(spent)) / static_cast<double>(scenarios),
+                    absl::Milliseconds(10));
+  };
+  const auto explore = [&](const model::Scenario& scenario, absl::Duration budget) {
+    Row row{scenario.name, StrategyName(options), ExploreOne(options, scenario, budget)};
+    spent += row.result.seconds;
+    delivered.Update(WriteText(TableLine(row), stdout));
+    return row;
+  };
+  std::vector<Row> rows;
+  std::vector<size_t> cut_off;
+  for (const model::Scenario* const scenario : options.scenarios) {
+    rows.push_back(explore(*scenario, share(options.scenarios.size() - rows.size())));
+    if (rows.back().CutOff()) cut_off.push_back(rows.size() - 1);
+  }
+  for (size_t i = 0; i < cut_off.size(); ++i) {
+    Row& row = rows[cut_off[i]];
+    const absl::Duration budget = share(cut_off.size() - i);
+    // It starts again: less than before would find nothing new.
+    if (budget < 2 * absl::Seconds(row.result.seconds)) continue;
+    row = explore(*options.scenarios[cut_off[i]], budget);
+  }
+  return rows;
+}
+
 int Main(const std::vector<std::string>& args) {
   std::signal(SIGPIPE, SIG_IGN);
   if (WantsHelp(args)) {
@@ -101,23 +131,14 @@ int Main(const std::vector<std::string>& args) {
     delivered.Update(WriteText(absl::StrCat("seed ", options->seed, "\n"), stdout));
   }
   delivered.Update(WriteText(TableHeader(), stdout));
-  std::vector<Row> rows;
-  double spent = 0;
-  for (const model::Scenario* const scenario : options->scenarios) {
-    // What a scenario does not need is there for those after it.
-    const auto left = static_cast<double>(options->scenarios.size() - rows.size());
-    const absl::Duration budget = (options->budget - absl::Seconds(spent)) / left;
-    rows.push_back({scenario->name, StrategyName(*options),
-                    ExploreOne(*options, *scenario, std::max(budget, absl::Milliseconds(10)))});
-    spent += rows.back().result.seconds;
-    delivered.Update(WriteText(TableLine(rows.back()), stdout));
-  }
+  const std::vector<Row> rows = ExploreAll(*options, delivered);
   delivered.Update(WriteReports(*options, rows));
   bool passed = true;
   for (const Row& row : rows) {
     passed = passed && row.passed();
     delivered.Update(WriteText(Explain(row), stdout));
   }
+  delivered.Update(WriteText(Verdict(rows), stdout));
   const int failed = delivered.ok() ? kExitPassed : ReportError(delivered);
   return passed ? failed : kExitFailed;
 }

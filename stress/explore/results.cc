@@ -45,10 +45,27 @@ std::string TableLine(const Row& row) {
 std::string Explain(const Row& row) {
   if (row.passed()) return "";
   std::string text = absl::StrCat("\n", row.scenario, ": ", Message(row), "\n");
-  if (!row.result.violation) return text;
+  if (!row.result.violation) {
+    if (row.CutOff()) absl::StrAppend(&text, "the search was cut off: give it more --budget\n");
+    return text;
+  }
   absl::StrAppend(&text, "\n", row.result.violation->trace,
                   "\nrun it again: ./paddock explore --replay=", Token(row), "\n");
   return text;
+}
+
+std::string Verdict(const std::vector<Row>& rows) {
+  size_t failed = 0;
+  size_t cut_off = 0;
+  for (const Row& row : rows) {
+    if (!row.passed()) ++failed;
+    if (row.CutOff()) ++cut_off;
+  }
+  std::string text =
+      absl::StrFormat("\n%s: %d of %d scenarios passed", failed == 0 ? "PASS" : "FAIL",
+                      rows.size() - failed, rows.size());
+  if (cut_off != 0) absl::StrAppendFormat(&text, "; %d not searched up to their bound", cut_off);
+  return text + "\n";
 }
 
 std::string JsonRows(const std::vector<Row>& rows) {

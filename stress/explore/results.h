@@ -20,6 +20,8 @@ struct Row {
   model::Exploration result;
 
   bool passed() const { return !result.violation && result.unmet.empty(); }
+  // Whether a depth-first search ended before its bound.
+  bool CutOff() const { return strategy == "dfs" && !result.complete && !result.violation; }
 };
 
 // A table with a line for each row.
@@ -29,6 +31,9 @@ std::string TableLine(const Row& row);
 // The violation with its schedule and how to run it again, or the promises not kept; empty if the
 // row passed.
 std::string Explain(const Row& row);
+
+// How many passed, and how many searches were not complete: the last line.
+std::string Verdict(const std::vector<Row>& rows);
 
 // An array of {"scenario", "strategy", "executions", "pruned", "bound" (a number, "none" if nothing
 // was kept out, or null), "complete", "verdict" ("pass", "fail"), "seconds", "reached" {state:
