@@ -108,7 +108,9 @@ TEST_F(KernelAreas, TablesMadeAfterASpaceAreSharedWithIt) {
 
 TEST_F(KernelAreas, WhatIsMappedInTheWindowOutsideOfAreasBreaksTheInvariants) {
   const KVirtArea area = NewArea(pin(), 1);
-  const VirtRange stray{area.range().end, area.range().end.Plus(kPageSize)};
+  // Not where the next area goes, which would make it a mapping inside of an area.
+  const VirtAddr next_area = area.range().end;
+  const VirtRange stray{next_area.Plus(kPageSize), next_area.Plus(2 * kPageSize)};
   {
     auto cursor = Must(kernel().table().OpenCursorMut(pin(), stray));
     Must(cursor.Map(KernelItem(NewFrame(), kReadKernel)));
