@@ -27,9 +27,9 @@ std::string StillInUse(const FrameTable& frames) {
   return text;
 }
 
-// What waits for a flush or a grace period keeps at most an eighth of the memory from use, shared
-// evenly by the CPUs. But one CPU may always keep a few batches, if they are not much of the memory:
-// on a machine of many CPUs few are busy, and those must not be held back for the others' sake.
+// What waits for a flush or a grace period keeps an eighth of the memory from use, shared evenly by
+// the CPUs. But one CPU may always keep a few batches, if they are not much of the memory: on a
+// machine of many CPUs few are busy, and those must not be held back for the others' sake.
 void BoundByMemory(uint64_t frames, Machine::Options& options) {
   constexpr uint64_t kFewBatches = 256;
   const uint64_t all = std::max<uint64_t>(frames / 8, 1);

@@ -59,8 +59,9 @@ class Machine {
     // The physical memory, if it is not to be anonymous.
     std::unique_ptr<PhysicalMemory> memory = nullptr;
     FrameTable::Options frames = {};
-    // What memory may be held back is also bounded by its size: `rcu.backlog_limit` and
-    // `tlb.in_flight_limit` count for at most an eighth of the frames, all CPUs together.
+    // What may be held back is also bounded by the memory: `rcu.backlog_limit` and
+    // `tlb.in_flight_limit` by an eighth of the frames divided by the CPUs, though not below the
+    // lesser of 256 frames and a thirty-second of all; `kernel.quarantine_pages` by an eighth.
     RcuDomain::Options rcu = {};
     TlbSystem::Options tlb = {};
     // Delivers flush requests; the built-in mailboxes if null. Must outlive the machine.
