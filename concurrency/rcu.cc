@@ -2,35 +2,22 @@
 #include "paddock/concurrency/rcu.h"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace paddock {
-namespace {
-
-// `limit` for each CPU, or as much as there is.
-uint64_t TotalLimit(uint64_t limit, uint32_t cpus) {
-  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
-  return limit > kMost / cpus ? kMost : limit * cpus;
-}
-
-}  // namespace
 
 absl::Status RcuDomain::CheckOptions(const Options& options) {
   if (options.batch_size == 0) return absl::InvalidArgumentError("batch_size 0 is not above 0");
+  if (options.stall_ns == 0) return absl::InvalidArgumentError("stall_ns 0 is not above 0");
   if (options.max_nesting == 0) return absl::InvalidArgumentError("max_nesting 0 is not above 0");
   return absl::OkStatus();
 }
 
 RcuDomain::RcuDomain(CpuRegistry& cpus, Options options)
-    : registry_(cpus),
-      options_(std::move(options)),
-      total_limit_(TotalLimit(options_.backlog_limit, cpus.size())),
-      cpus_(cpus),
-      obstructions_(cpus) {
+    : registry_(cpus), options_(std::move(options)), cpus_(cpus), obstructions_(cpus) {
   const absl::Status status = CheckOptions(options_);
   PADDOCK_CHECK(status.ok(), status.message());
   registry_.AddObserver(this);
@@ -60,11 +47,8 @@ void RcuDomain::OnIdle(const CpuPin& pin) {
 }
 
 void RcuDomain::RetireSlow(PerCpu& cpu) {
-  if (cpu.seal_at == 0) {
-    // An observer that was added before the domain retires while the CPU goes idle.
-    HandOver(cpu);
-    return;
-  }
+  // An observer that was added before the domain retires while the CPU goes idle.
+  if (cpu.seal_at == 0) return HandOver(cpu);
   Seal(cpu);
   TryAdvance(cpu);
 }
@@ -72,13 +56,8 @@ void RcuDomain::RetireSlow(PerCpu& cpu) {
 void RcuDomain::Seal(PerCpu& cpu) {
   cpu.lone_polls = 0;
   if (cpu.open.empty()) return;
-  CountSealed(cpu.open);
+  if (cpu.sealed.weight() + cpu.open.weight() > options_.backlog_limit) return HandOver(cpu);
   cpu.sealed.Add(cpu.open, SealEpoch(), sync::NowNs());
-}
-
-void RcuDomain::CountSealed(const internal::RcuList& list) {
-  // order: relaxed: a hint for Throttle, which orders nothing by it.
-  sealed_weight_.fetch_add(list.weight(), sync::relaxed);
 }
 
 // Gives the CPU's backlog to the orphans, sealed anew: later than needed, but one epoch for all.
@@ -86,32 +65,34 @@ void RcuDomain::HandOver(PerCpu& cpu) {
   if (cpu.Backlog() == 0) return;
   NotePeak(cpu);
   cpu.lone_polls = 0;
-  CountSealed(cpu.open);
   internal::RcuList all = cpu.sealed.TakeAll();
   all.Splice(cpu.open);
+  const uint64_t weight = all.weight();
   {
     SpinLockGuard guard(orphan_lock_);
     // Sealed under the lock, so that the epochs in the list never go down.
     orphans_.Add(all, SealEpoch(), sync::NowNs());
-    // order: relaxed: hints for Poll; the lists are read under the lock.
-    orphan_weight_.store(orphans_.weight(), sync::relaxed);
-    orphan_due_epoch_.store(orphans_.next_due_epoch(), sync::relaxed);
+    AnnounceOrphans();
+    orphan_peak_ = std::max(orphan_peak_, orphans_.weight());
   }
+  // What a callback retires may be handed over while the list that it stands in is not settled yet.
   // order: relaxed: a counter that only this CPU writes.
-  cpu.settled.store(cpu.retired.load(sync::relaxed), sync::relaxed);
+  cpu.settled.store(cpu.settled.load(sync::relaxed) + weight, sync::relaxed);
 }
 
 void RcuDomain::PollSlow(const CpuPin& pin, PerCpu& cpu) {
   if (!MayReclaim(cpu)) return;
   SealIfLeftAlone(cpu);
 
-  // order: relaxed: hints, see HandOver.
-  const bool has_orphans = orphan_weight_.load(sync::relaxed) != 0;
+  // order: acquire pairs with the release in AnnounceOrphans. An old due epoch beside a new weight
+  // may be none: this CPU would not advance, nor anybody else.
+  const bool has_orphans = orphan_weight_.load(sync::acquire) != 0;
   if (cpu.sealed.empty() && !has_orphans) return;
 
   // order: acquire pairs with the seq_cst advances: the sections that ended before them are over.
   uint64_t epoch = epoch_.load(sync::acquire);
   const uint64_t due = cpu.sealed.next_due_epoch();
+  // order: relaxed: ordered by the acquire above.
   const uint64_t orphans_due = has_orphans ? orphan_due_epoch_.load(sync::relaxed) : 0;
   if (due > epoch || orphans_due > epoch) epoch = TryAdvance(cpu);
 
@@ -123,7 +104,7 @@ void RcuDomain::PollSlow(const CpuPin& pin, PerCpu& cpu) {
     // order: relaxed: a counter that only this CPU writes.
     cpu.settled.store(cpu.settled.load(sync::relaxed) + weight, sync::relaxed);
   }
-  if (has_orphans) Reclaim(pin, cpu, TakeDueOrphans(epoch));
+  if (has_orphans && orphans_due <= epoch) Reclaim(pin, cpu, TakeDueOrphans(epoch));
 }
 
 // Batches fill while the CPU goes on retiring; one that stopped growing must not wait for ever.
@@ -136,21 +117,26 @@ void RcuDomain::SealIfLeftAlone(PerCpu& cpu) {
   if (weight != 0 && cpu.sealed.empty() && ++cpu.lone_polls >= kPollsBeforeSeal) Seal(cpu);
 }
 
-// As PollSlow, without waiting for batches to fill; helps those on which everything waits.
+// As PollSlow, without waiting for batches to fill.
 void RcuDomain::PollHard(const CpuPin& pin, PerCpu& cpu) {
   if (MayReclaim(cpu)) Seal(cpu);
   PollSlow(pin, cpu);
-  if (cpu.sealed.empty()) TryAdvance(cpu);
 }
 
 internal::RcuList RcuDomain::TakeDueOrphans(uint64_t epoch) {
   if (!orphan_lock_.TryLock()) return {};  // another CPU is at it
   internal::RcuList due = orphans_.TakeDue(epoch);
-  // order: relaxed: hints, see HandOver.
-  orphan_weight_.store(orphans_.weight(), sync::relaxed);
-  orphan_due_epoch_.store(orphans_.next_due_epoch(), sync::relaxed);
+  AnnounceOrphans();
   orphan_lock_.Unlock();
   return due;
+}
+
+// Hints for Poll; the lists are read under the lock.
+void RcuDomain::AnnounceOrphans() {
+  // order: relaxed, ordered by the next store.
+  orphan_due_epoch_.store(orphans_.next_due_epoch(), sync::relaxed);
+  // order: release pairs with the acquire in PollSlow: who sees the weight sees when it is due.
+  orphan_weight_.store(orphans_.weight(), sync::release);
 }
 
 void RcuDomain::Reclaim(const CpuPin& pin, PerCpu& cpu, internal::RcuList list) {
@@ -165,8 +151,6 @@ void RcuDomain::Reclaim(const CpuPin& pin, PerCpu& cpu, internal::RcuList list) 
   PADDOCK_CHECK(cpu.nesting == 0, "a callback left a read-side section open");
   // order: relaxed: a counter that only this CPU writes.
   cpu.reclaimed.store(cpu.reclaimed.load(sync::relaxed) + weight, sync::relaxed);
-  // order: relaxed: see CountSealed.
-  sealed_weight_.fetch_sub(weight, sync::relaxed);
 }
 
 // Whether a section of `cpu` forbids the advance from `epoch`.
@@ -261,6 +245,7 @@ RcuStats RcuDomain::stats() const {
     SpinLockGuard guard(orphan_lock_);
     stats.grace_periods = orphans_.grace_periods();
     stats.longest_ns = orphans_.longest_ns();
+    stats.peak_backlog = orphan_peak_;
   }
   for (uint32_t id = 0; id < cpus_.size(); ++id) {
     const PerCpu& cpu = cpus_.At(CpuId{id});

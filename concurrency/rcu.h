@@ -39,16 +39,17 @@
 // No fences; the epoch of the announcement may be old, which only delays.
 //
 // Bounds. Batches of one epoch merge, so a CPU has an open batch and two sealed lists, whatever
-// happens, and Retire never allocates. Memory held back is bounded by Throttle, which those call
-// who cause retiring, before they cause more. It looks at this CPU's backlog and at the sum of all,
-// since what one CPU unlinks another may retire (a TLB shootdown ends on the CPU that acknowledges
-// last, which may do nothing else). Objects count by their weight, so that few large ones are held
-// back like many small ones. With N CPUs no more than N * backlog_limit is sealed and N *
-// batch_size unsealed, plus what is retired between two calls; once a stalled reader has outlasted
-// the patience of Throttle, that much more for each further `stall_ns`. Who retires while it holds
-// what others wait for calls Relieve instead, which keeps to the limit as long as no section is
-// open. Idle CPUs are in no section and hold nothing up; the backlog of a CPU that goes idle moves
-// to a list that any Poll serves.
+// happens, and Retire never allocates. A CPU whose sealed lists would weigh more than its limit
+// gives them to the orphans, and so does one that goes idle: a list that any Poll serves. Memory
+// held back is bounded by Throttle, which those call who cause retiring, before they cause more. It
+// looks at this CPU's backlog and at the orphans: what one CPU unlinks another may retire (a TLB
+// shootdown ends on the CPU that acknowledges last, which may do nothing else), and what that one
+// keeps to itself is no more than its limit. Objects count by their weight, so that few large ones
+// are held back like many small ones. With N CPUs no more than (N + 1) * backlog_limit is sealed
+// and N * batch_size unsealed, plus what is retired or reclaimed between two calls; once a stalled
+// reader has outlasted the patience of Throttle, that much more for each further `stall_ns`. Who
+// retires while it holds what others wait for calls Relieve instead, which keeps to the limit as
+// long as no section is open. Idle CPUs are in no section and hold nothing up.
 //
 // Stalls. An advance that finds a CPU in its way notes when it first saw it there; after
 // `stall_ns` it reports the CPU, once, and counts it. Readers pay nothing for this.
@@ -74,17 +75,17 @@ struct RcuStall {
 
 struct RcuStats {
   uint64_t grace_periods = 0;  // waited out by sealed lists and by Synchronize
-  uint64_t longest_ns = 0;     // the longest of them, until it was noticed
+  uint64_t longest_ns = 0;     // the longest of them, until noticed; anew for what is handed over
   uint64_t retired = 0;        // weight, like the next two
   uint64_t reclaimed = 0;
-  uint64_t peak_backlog = 0;  // the most that one CPU held back at a time
+  uint64_t peak_backlog = 0;  // the most that one CPU, or the orphans, held back at a time
   uint64_t stalls = 0;
 };
 
 struct RcuOptions {
-  uint32_t batch_size = 64;       // the weight at which a batch is sealed; above 0
-  uint64_t backlog_limit = 4096;  // weight, per CPU: see Throttle
-  uint64_t stall_ns = 1'000'000'000;
+  uint32_t batch_size = 64;           // the weight at which a batch is sealed; above 0
+  uint64_t backlog_limit = 4096;      // weight, per CPU: see Bounds
+  uint64_t stall_ns = 1'000'000'000;  // above 0
   // Called once for each stall, on the thread that noticed; from a call that may wait, Poll, or a
   // Retire. It must not call into the domain.
   std::function<void(const RcuStall&)> on_stall = nullptr;
@@ -92,9 +93,9 @@ struct RcuOptions {
 };
 
 // Thread-safe, but for the constructor and the destructor. Callbacks run inside Poll, Throttle,
-// Synchronize and Drain only, outside of every section of that CPU and never inside each other,
-// after every section that was open when the object was retired. They may Retire, open sections,
-// and pin the CPU again.
+// Relieve, Synchronize and Drain only, outside of every section of that CPU and never inside each
+// other, after every section that was open when the object was retired. They may Retire, open
+// sections, and pin the CPU again.
 class RcuDomain final : private CpuObserver {
  public:
   using Options = RcuOptions;
@@ -111,8 +112,9 @@ class RcuDomain final : private CpuObserver {
   RcuDomain& operator=(const RcuDomain&) = delete;
 
   // Hands the object over; `head->reclaim` is set, and nobody can find the object any more by a
-  // walk that starts after this. Never waits, runs no callback, allocates nothing. Legal
-  // everywhere: in sections, under locks and cursors, in callbacks.
+  // walk that starts after this. Waits for no reader, runs no callback, allocates nothing; over the
+  // limit it takes a spin lock that is held for a list operation. Legal everywhere: in sections,
+  // under locks and cursors, in callbacks.
   void Retire(const CpuPin& pin, RcuHead* head) {
     PADDOCK_DCHECK(head->reclaim != nullptr && head->weight != 0,
                    "an object without a callback or a weight is retired");
@@ -125,7 +127,7 @@ class RcuDomain final : private CpuObserver {
   }
 
   // Advances the epoch by at most one if something waits for it, and runs what is due of this CPU
-  // and of idle ones. A batch that is not full is sealed by the kPollsBeforeSeal-th Poll in a row
+  // and of the orphans. A batch that is not full is sealed by the kPollsBeforeSeal-th Poll in a row
   // that finds nothing sealed and nothing new. Does nothing inside a section or a callback.
   void Poll(const CpuPin& pin) {
     PerCpu& cpu = cpus_.Get(pin);
@@ -135,11 +137,10 @@ class RcuDomain final : private CpuObserver {
     PollSlow(pin, cpu);
   }
 
-  // If more than `backlog_limit` waits on this CPU, or as much of idle ones, or on average on every
-  // CPU: polls until they do not, at most `stall_ns`, and then reports the CPU whose
-  // section is in the way (one that only fails to poll is not reported). Ends early at
-  // `deadline_ns` on the clock of sync::NowNs(). `serve()` runs between the attempts: let it poll
-  // the CPU's mailbox. Does nothing inside a section or a callback.
+  // If more than `backlog_limit` waits on this CPU, or as much among the orphans: polls until it
+  // does not, at most `stall_ns`, and then reports the CPU whose section is in the way. Ends early
+  // at `deadline_ns` on the clock of sync::NowNs(). `serve()` runs between the attempts: let it
+  // poll the CPU's mailbox. Does nothing inside a section or a callback.
   template <class Serve>
   void Throttle(const CpuPin& pin, Serve serve, uint64_t deadline_ns = sync::kNoDeadline) {
     PerCpu& cpu = cpus_.Get(pin);
@@ -190,13 +191,10 @@ class RcuDomain final : private CpuObserver {
     Poll(pin);
     return absl::OkStatus();
   }
-  absl::Status Synchronize(const CpuPin& pin) {
-    return Synchronize(pin, [] {});
-  }
 
-  // Reclaims everything of this CPU and of idle ones, also what the callbacks retire. CPUs that are
-  // pinned must leave their sections, and keep their own backlog. Not in a section or callback
-  // (checked).
+  // Reclaims everything of this CPU and of the orphans, also what the callbacks retire. CPUs that
+  // are pinned must leave their sections without waiting for this one, which serves nobody, and
+  // keep their own backlog. Not in a section or callback (checked).
   void Drain(const CpuPin& pin);
 
   bool InSection(const CpuPin& pin) const { return cpus_.Get(pin).nesting != 0; }
@@ -276,8 +274,7 @@ class RcuDomain final : private CpuObserver {
   bool IsOverLimit(const PerCpu& cpu) const {
     // order: relaxed: a hint, see Poll.
     return cpu.Backlog() > options_.backlog_limit ||
-           orphan_weight_.load(sync::relaxed) > options_.backlog_limit ||
-           sealed_weight_.load(sync::relaxed) > total_limit_;
+           orphan_weight_.load(sync::relaxed) > options_.backlog_limit;
   }
 
   uint64_t SealEpoch() {
@@ -288,12 +285,12 @@ class RcuDomain final : private CpuObserver {
 
   void RetireSlow(PerCpu& cpu);
   void Seal(PerCpu& cpu);
-  void CountSealed(const internal::RcuList& list);
   void HandOver(PerCpu& cpu);
   void PollSlow(const CpuPin& pin, PerCpu& cpu);
   void SealIfLeftAlone(PerCpu& cpu);
   void PollHard(const CpuPin& pin, PerCpu& cpu);
   internal::RcuList TakeDueOrphans(uint64_t epoch);
+  void AnnounceOrphans() ABSL_EXCLUSIVE_LOCKS_REQUIRED(orphan_lock_);
   void Reclaim(const CpuPin& pin, PerCpu& cpu, internal::RcuList list);
   uint64_t TryAdvance(PerCpu& cpu);
   bool IsInTheWay(CpuId cpu, uint64_t epoch);
@@ -305,20 +302,18 @@ class RcuDomain final : private CpuObserver {
 
   CpuRegistry& registry_;
   const Options options_;
-  const uint64_t total_limit_;  // backlog_limit for each CPU
   CpuLocal<PerCpu> cpus_;
 
   // E. Read by every section, written for each batch and each advance.
   alignas(kCpuStride) sync::Atomic<uint64_t> epoch_{kFirstEpoch};
-  // What weighs all that was sealed and not reclaimed. On the line of the epoch, which sealing
-  // writes anyway.
-  sync::Atomic<uint64_t> sealed_weight_{};
-  // The weight of `orphans_`, and the epoch at which the first of them is due. Written under the lock.
+  // The weight of `orphans_`, and the epoch at which the first of them is due. Written under the
+  // lock.
   sync::Atomic<uint64_t> orphan_weight_{};
   sync::Atomic<uint64_t> orphan_due_epoch_{};
 
   alignas(kCpuStride) mutable SpinLock orphan_lock_;
   internal::RcuSealedLists orphans_ ABSL_GUARDED_BY(orphan_lock_);
+  uint64_t orphan_peak_ ABSL_GUARDED_BY(orphan_lock_) = 0;
 
   SpinLock stall_lock_;
   CpuLocal<Obstruction> obstructions_ ABSL_GUARDED_BY(stall_lock_);

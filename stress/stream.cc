@@ -74,8 +74,7 @@ void Stream::Away(absl::FunctionRef<void()> work) {
 
 void Stream::Grace() {
   Starts<GraceOp>(0, {});
-  const absl::Status status =
-      machine().rcu().Synchronize(pin(), [this] { machine().bus().Poll(pin()); });
+  const absl::Status status = machine().Synchronize(pin());
   if (!status.ok()) ReportError("waiting for a grace period", {}, status);
   Lap<GraceOp>();
 }

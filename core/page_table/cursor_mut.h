@@ -183,7 +183,9 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // Tells the flusher which frames the leaves in and below `table` map.
   void NameTable(Node<F> table, int level);
   void CountLeaf(const RawItem& raw, Removed& removed) const;
-  void CountTable(Node<F> table, int level, Removed& removed) const;
+  // Adds what `table` maps to `removed`. Returns the frames that go with it: tables, itself
+  // included, and what the items own.
+  uint64_t CountTable(Node<F> table, int level, Removed& removed) const;
 
   // Whether the property of `leaf`, which stands here, may be changed; of every leaf before
   // `limit`.

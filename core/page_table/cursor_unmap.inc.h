@@ -62,15 +62,14 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
   FrameTable& frames = this->env().frames();
   if (F::Kind(replaced, level_) == EntryKind::kTable) {
     const Node<F> table = Node<F>::Child(frames, replaced, level_);
-    const uint64_t others = removed.pages;
-    CountTable(table, level_ - 1, removed);
+    const uint64_t held = CountTable(table, level_ - 1, removed);
     if (live) {
       flusher_.Issue(this->EntryRange(level_));
       NameTable(table, level_ - 1);
     }
     RangeLock<C>::AbandonSubtree(this->env(), table, level_ - 1);
     // What the subtree owns goes with its top node, after the flush and a grace period.
-    flusher_.Retire(FrameRun{F::Address(replaced, level_), 1}, 1 + removed.pages - others);
+    flusher_.Retire(FrameRun{F::Address(replaced, level_), 1}, held);
     return replaced;
   }
   const RawItem raw = this->RawOf(replaced);
@@ -96,14 +95,19 @@ void CursorMut<C>::CountLeaf(const RawItem& raw, Removed& removed) const {
 }
 
 template <PageTableConfig C>
-void CursorMut<C>::CountTable(Node<F> table, int level, Removed& removed) const {
+uint64_t CursorMut<C>::CountTable(Node<F> table, int level, Removed& removed) const {
+  uint64_t held = 1;
   table.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](uint64_t, Pte pte) {
     if (F::Kind(pte, level) == EntryKind::kLeaf) {
-      CountLeaf({F::Address(pte, level), level, F::Property(pte, level)}, removed);
+      const RawItem raw{F::Address(pte, level), level, F::Property(pte, level)};
+      CountLeaf(raw, removed);
+      held += FramesOf(raw).pages;
     } else {
-      CountTable(Node<F>::Child(this->table_->env().frames(), pte, level), level - 1, removed);
+      const Node<F> child = Node<F>::Child(this->table_->env().frames(), pte, level);
+      held += CountTable(child, level - 1, removed);
     }
   });
+  return held;
 }
 
 template <PageTableConfig C>

@@ -89,6 +89,12 @@ class Machine {
     rcu_.Poll(pin);
   }
 
+  // Waits until every read-side section that is open now has closed, an interrupt point all the
+  // while. Errors as RcuDomain::Synchronize.
+  absl::Status Synchronize(const CpuPin& pin) {
+    return rcu_.Synchronize(pin, [&] { bus_.Poll(pin); });
+  }
+
   // One 8-byte access at `va` as kernel code on this CPU makes it, whatever space is active here:
   // through the TLB, on a miss through the tables, setting accessed and dirty bits.
   // INVALID_ARGUMENT: `va` is not a multiple of 8. OUT_OF_RANGE: not an address of the kernel's

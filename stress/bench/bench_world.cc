@@ -66,7 +66,7 @@ void BenchThread::UnmapAll() {
     PADDOCK_CHECK(cursor.ok(), "the region cannot be locked");
     PADDOCK_CHECK(cursor->Unmap(region_.size()).ok(), "the region cannot be unmapped");
   }
-  PADDOCK_CHECK(machine().rcu().Synchronize(pin_).ok(), "a benchmark is inside a section");
+  PADDOCK_CHECK(machine().Synchronize(pin_).ok(), "a benchmark is inside a section");
 }
 
 }  // namespace paddock::bench

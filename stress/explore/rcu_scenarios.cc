@@ -21,7 +21,7 @@ struct RcuWorld {
   CpuRegistry cpus{3};
   RcuDomain rcu;
 
-  explicit RcuWorld(uint32_t batch_size = 1) : rcu(cpus, {.batch_size = batch_size}) {}
+  explicit RcuWorld(const RcuOptions& options = {.batch_size = 1}) : rcu(cpus, options) {}
   ~RcuWorld() {
     {
       const CpuPin pin = Must(cpus.Pin(CpuId{2}));
@@ -106,7 +106,7 @@ void ReaderAgainstSynchronize() {
   world.Run({[&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); },
              [&](const CpuPin& pin) {
                Object* const old = root.exchange(&second, sync::seq_cst);
-               Must(world.rcu.Synchronize(pin));
+               Must(world.rcu.Synchronize(pin, [] {}));
                model::ReleaseMemory(&old->value, sizeof(old->value));
              }});
 }
@@ -139,6 +139,24 @@ void IdleCpuLeavesItsBacklogToAThird() {
          for (int i = 0; i < 3; ++i) world.rcu.Poll(pin);
          if (first.reclaimed) model::Reach("reclaimed by the third CPU");
        }});
+}
+
+// A CPU over its limit gives its backlog away and goes on; the third reclaims it.
+void BusyCpuGivesItsBacklogAway() {
+  RcuWorld world({.batch_size = 1, .backlog_limit = 0});
+  Object first(1);
+  Object second(2);
+  Object third(2);
+  Root root(&first);
+  world.Run({[&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); },
+             [&](const CpuPin& pin) {
+               world.rcu.Retire(pin, root.exchange(&second, sync::seq_cst));
+               world.rcu.Retire(pin, root.exchange(&third, sync::seq_cst));
+             },
+             [&](const CpuPin& pin) {
+               for (int i = 0; i < 3; ++i) world.rcu.Poll(pin);
+               if (first.reclaimed) model::Reach("reclaimed by the third CPU");
+             }});
 }
 
 void TwoWritersOneReader() {
@@ -177,7 +195,7 @@ void DomainIsDestroyed() {
 
 // One CPU drains while another reads, retires something itself and goes idle with it.
 void DrainAgainstReader() {
-  RcuWorld world(/*batch_size=*/2);
+  RcuWorld world({.batch_size = 2});
   Object first(1);
   Object second(2);
   Object others(3);
@@ -222,6 +240,11 @@ std::vector<model::Scenario> RcuScenarios() {
       {.name = "rcu_idle_reader",
        .what = "the same with a reader beside the two",
        .body = &IdleCpuLeavesItsBacklogToAThird,
+       .must_reach = {"sees the old object", "reclaimed by the third CPU"},
+       .bound = 2},
+      {.name = "rcu_busy",
+       .what = "a CPU over its limit gives its backlog away beside a reader",
+       .body = &BusyCpuGivesItsBacklogAway,
        .must_reach = {"sees the old object", "reclaimed by the third CPU"},
        .bound = 2},
       {.name = "rcu_writers",

@@ -148,6 +148,23 @@ TEST_F(RcuTest, ChainOfRetiringCallbacksEndsInDrain) {
   for (const auto& object : chain) EXPECT_EQ(object->times(), 1u);
 }
 
+// More than the CPU may keep, while the list that the callback stands in is not settled.
+TEST(Rcu, ACallbackMayRetireMoreThanTheLimit) {
+  CpuRegistry registry(1);
+  RcuDomain rcu(registry, {.batch_size = 1, .backlog_limit = 1});
+  const CpuPin pin = PinOrDie(registry, 0);
+  std::array<Retired, 5> later;
+  Retired first([&](const CpuPin& here) {
+    for (Retired& object : later) rcu.Retire(here, &object);
+  });
+  rcu.Retire(pin, &first);
+  rcu.Drain(pin);
+  for (const Retired& object : later) EXPECT_EQ(object.times(), 1u);
+  EXPECT_EQ(rcu.stats().reclaimed, 1 + later.size());
+  EXPECT_LE(rcu.stats().peak_backlog, 1 + later.size());
+  rcu.Throttle(pin, [] { ADD_FAILURE() << "nothing to wait for"; });
+}
+
 TEST_F(RcuTest, BacklogOfACpuThatWentIdleIsServedByAnother) {
   std::array<Retired, 6> objects;  // one full batch, and two that are open
   {

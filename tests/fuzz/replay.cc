@@ -334,7 +334,7 @@ class Replayer {
   }
   absl::Status Do(const IdleOp&) { return PinTo(cpu_); }
   absl::Status Do(const CpuOp& op) { return op.cpu == cpu_ ? absl::OkStatus() : PinTo(op.cpu); }
-  absl::Status Do(const GraceOp&) { return machine_->rcu().Synchronize(*pin_); }
+  absl::Status Do(const GraceOp&) { return machine_->Synchronize(*pin_); }
 
   // Kernel areas.
   template <typename O>

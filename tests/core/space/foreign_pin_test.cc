@@ -59,7 +59,7 @@ TEST_F(ForeignPin, AccessesNothing) {
 }
 
 TEST_F(ForeignPin, WaitsForNoGracePeriod) {
-  EXPECT_TRUE(RefusesThePin(machine().rcu().Synchronize(foreign_)));
+  EXPECT_TRUE(RefusesThePin(machine().Synchronize(foreign_)));
 }
 
 TEST_F(ForeignPin, MakesAndSplitsNoKernelArea) {

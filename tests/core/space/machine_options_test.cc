@@ -118,9 +118,11 @@ TEST(MachineOptions, NumbersOfReclamationMayBeAnythingAboveZero) {
                       {"batch_size 0"}));
   EXPECT_TRUE(Refused(Make([](auto& o) { o.rcu.max_nesting = 0; }), StatusCode::kInvalidArgument,
                       {"max_nesting 0"}));
+  EXPECT_TRUE(Refused(Make([](auto& o) { o.rcu.stall_ns = 0; }), StatusCode::kInvalidArgument,
+                      {"stall_ns 0"}));
   Use(*Must(Make([](auto& o) { o.rcu = {.batch_size = kMost32, .max_nesting = kMost32}; })));
   for (const uint64_t limit : {uint64_t{0}, kMost64 / 2 + 1, kMost64}) {
-    for (const uint64_t stall_ns : {uint64_t{0}, kMost64}) {
+    for (const uint64_t stall_ns : {uint64_t{1}, kMost64}) {
       Use(*Must(Make([&](auto& o) {
         o.cpus = 2;
         o.rcu = {.backlog_limit = limit, .stall_ns = stall_ns};
