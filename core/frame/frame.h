@@ -34,8 +34,8 @@ namespace paddock {
 template <FrameMeta M>
 class [[nodiscard]] Frame {
  public:
-  // Owns nothing, like a handle that was moved from. Only assignment, destruction and empty() are
-  // allowed.
+  // Owns nothing, like a handle that was moved from. Only assignment, destruction, empty() and
+  // BytesOf are allowed.
   Frame() = default;
   Frame(Frame&&) noexcept = default;
   Frame& operator=(Frame&&) noexcept = default;

@@ -51,11 +51,6 @@ class GuestRegion {
   std::span<std::byte> bytes() const { return bytes_; }
 
  private:
-  static std::span<std::byte> BytesOf(const USegment& segment) {
-    if (segment.empty()) return {};
-    return {segment.Data(), segment.pages() * kPageSize};
-  }
-
   PhysAddr base_;
   USegment segment_;
   std::span<std::byte> bytes_;

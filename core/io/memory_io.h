@@ -8,8 +8,9 @@
 //   absl::StatusOr<uint64_t> word = scattered.ReadVal<uint64_t>(4092);    // across two frames
 //
 // Thread safety: const, any thread. They refer to the memory and do not own it. Failure:
-// OUT_OF_RANGE for offsets beyond size(), with nothing done; else that of the reader or writer that
-// was passed. Cost: two words, to be made where they are needed.
+// OUT_OF_RANGE for offsets beyond size(), with nothing done, and for an empty handle in an array of
+// frames, with what lies before it done; else that of the reader or writer that was passed. Cost:
+// two words, to be made where they are needed.
 
 #ifndef PADDOCK_CORE_IO_MEMORY_IO_H_
 #define PADDOCK_CORE_IO_MEMORY_IO_H_
@@ -81,10 +82,9 @@ class PiecewiseOnce {
 class MemoryIo : public VmIoOperations<MemoryIo>, public internal::PiecewiseOnce<MemoryIo> {
  public:
   explicit MemoryIo(std::span<std::byte> bytes) : bytes_(bytes) {}
-  explicit MemoryIo(const UFrame& frame ABSL_ATTRIBUTE_LIFETIME_BOUND)
-      : bytes_(frame.Data(), kPageSize) {}
+  explicit MemoryIo(const UFrame& frame ABSL_ATTRIBUTE_LIFETIME_BOUND) : bytes_(BytesOf(frame)) {}
   explicit MemoryIo(const USegment& segment ABSL_ATTRIBUTE_LIFETIME_BOUND)
-      : bytes_(segment.Data(), segment.pages() * kPageSize) {}
+      : bytes_(BytesOf(segment)) {}
 
   uint64_t size() const { return bytes_.size(); }
   absl::Status Read(uint64_t offset, VmWriter<Fallible>& writer) const;
@@ -107,10 +107,12 @@ class FramesIo : public VmIoOperations<FramesIo>, public internal::PiecewiseOnce
   absl::Status Read(uint64_t offset, VmWriter<Fallible>& writer) const;
   absl::Status Write(uint64_t offset, VmReader<Fallible>& reader) const;
 
-  // The bytes from `offset` to the end of its frame; none beyond the last one.
+  // The bytes from `offset` to the end of its frame; none beyond the last one, and of an empty
+  // handle.
   std::span<std::byte> PieceAt(uint64_t offset) const {
     if (offset >= size()) return {};
-    return std::span(frames_[offset / kPageSize].Data(), kPageSize).subspan(offset % kPageSize);
+    const std::span<std::byte> frame = BytesOf(frames_[offset / kPageSize]);
+    return frame.empty() ? frame : frame.subspan(offset % kPageSize);
   }
 
  private:

@@ -57,16 +57,16 @@ namespace paddock {
 template <Fallibility F>
 class VmReader {
  public:
-  // Memory of this process, which outlives the reader and its copies.
+  // Memory of this process, which outlives the reader and its copies. An empty handle has none.
   explicit VmReader(std::span<const std::byte> bytes)
     requires std::same_as<F, Infallible>
       : window_(const_cast<std::byte*>(bytes.data()), bytes.size()) {}
   explicit VmReader(const UFrame& frame ABSL_ATTRIBUTE_LIFETIME_BOUND)
     requires std::same_as<F, Infallible>
-      : window_(frame.Data(), kPageSize) {}
+      : VmReader(BytesOf(frame)) {}
   explicit VmReader(const USegment& segment ABSL_ATTRIBUTE_LIFETIME_BOUND)
     requires std::same_as<F, Infallible>
-      : window_(segment.Data(), segment.pages() * kPageSize) {}
+      : VmReader(BytesOf(segment)) {}
   // User memory; called by who checked that `range` holds user addresses. `view` is ended with the
   // reader.
   VmReader(UserMemory& memory ABSL_ATTRIBUTE_LIFETIME_BOUND,

@@ -45,16 +45,16 @@ class VmReader;
 template <Fallibility F>
 class VmWriter {
  public:
-  // Memory of this process, which outlives the writer.
+  // Memory of this process, which outlives the writer. An empty handle has none.
   explicit VmWriter(std::span<std::byte> bytes)
     requires std::same_as<F, Infallible>
       : window_(bytes.data(), bytes.size()) {}
   explicit VmWriter(const UFrame& frame ABSL_ATTRIBUTE_LIFETIME_BOUND)
     requires std::same_as<F, Infallible>
-      : window_(frame.Data(), kPageSize) {}
+      : VmWriter(BytesOf(frame)) {}
   explicit VmWriter(const USegment& segment ABSL_ATTRIBUTE_LIFETIME_BOUND)
     requires std::same_as<F, Infallible>
-      : window_(segment.Data(), segment.pages() * kPageSize) {}
+      : VmWriter(BytesOf(segment)) {}
   // User memory; called by who checked that `range` holds user addresses. `view` is ended with the
   // writer.
   VmWriter(UserMemory& memory ABSL_ATTRIBUTE_LIFETIME_BOUND,

@@ -158,6 +158,28 @@ TEST_F(MemoryIoTest, AFrameIsOnePage) {
   EXPECT_TRUE(Refused(io.WriteVal<uint16_t>(4095, 1), StatusCode::kOutOfRange, {"4096"}));
 }
 
+TEST_F(MemoryIoTest, EmptyHandlesHoldNothing) {
+  EXPECT_EQ(MemoryIo(UFrame()).size(), 0u);
+  EXPECT_EQ(MemoryIo(USegment()).size(), 0u);
+  EXPECT_FALSE(VmReader(UFrame()).has_remain());
+  EXPECT_FALSE(VmReader(USegment()).has_remain());
+  EXPECT_FALSE(VmWriter(UFrame()).has_avail());
+  EXPECT_FALSE(VmWriter(USegment()).has_avail());
+}
+
+TEST_F(MemoryIoTest, AnEmptyHandleAmongFramesIsAHole) {
+  std::vector<UFrame> frames(2);
+  frames[0] = NewFrame();
+  const FramesIo io{std::span<const UFrame>(frames)};
+  EXPECT_TRUE(IsOk(io.WriteVal<uint64_t>(kPageSize - 8, 0)));
+  constexpr uint32_t kOnes = ~uint32_t{0};
+  EXPECT_TRUE(
+      Refused(io.WriteVal(kPageSize - 4, ~uint64_t{0}), StatusCode::kOutOfRange, {"0x1000"}));
+  EXPECT_EQ(Must(io.ReadVal<uint32_t>(kPageSize - 4)), kOnes) << "what lies before is done";
+  EXPECT_TRUE(Refused(io.ReadVal<uint64_t>(kPageSize - 4), StatusCode::kOutOfRange, {"0x1000"}));
+  EXPECT_TRUE(Refused(io.ReadOnce<uint64_t>(kPageSize + 8), StatusCode::kOutOfRange, {"0x1008"}));
+}
+
 TEST_F(MemoryIoTest, NoFramesHoldNothing) {
   const FramesIo io(std::span<const UFrame>{});
   EXPECT_EQ(io.size(), 0u);
