@@ -111,7 +111,8 @@ class KernelSpace {
   // For KVirtArea, down to CheckAfterStep.
   // Addresses for an area, with the first of `alignments` that can be had. INVALID_ARGUMENT:
   // `bytes` is 0 or not a multiple of a page. RESOURCE_EXHAUSTED: too few addresses are free, also
-  // after a flush of all that was destroyed.
+  // after a flush of all that was destroyed. FAILED_PRECONDITION: that flush is needed, and this
+  // CPU is inside a read-side section.
   absl::StatusOr<VirtRange> Reserve(const CpuPin& pin, uint64_t bytes,
                                     absl::Span<const RangeAlignment> alignments);
   // Undoes Reserve: nothing was ever mapped there.

@@ -55,8 +55,10 @@ class [[nodiscard]] KVirtArea {
   // that fit; no frames: nothing is mapped. On success `frames` is consumed, on error untouched.
   // INVALID_ARGUMENT: a size or the offset is not a multiple of 4 KiB, the area is empty, the
   // frames do not fit into it or belong to another machine, or the property cannot be mapped.
-  // RESOURCE_EXHAUSTED: no addresses, or no frame for a table. FAILED_PRECONDITION: something
-  // is to be mapped, and this CPU holds a cursor in the kernel's table or in a table of a space.
+  // RESOURCE_EXHAUSTED: no addresses, or no frame for a table. FAILED_PRECONDITION: something is to
+  // be mapped, and this CPU holds a cursor in the kernel's table or in a table of a space, or is
+  // inside a read-side section; an area that maps nothing is refused there only if no addresses are
+  // free but those of destroyed areas.
   static absl::StatusOr<KVirtArea> MapFrames(Machine& machine, const CpuPin& pin,
                                              uint64_t area_size, uint64_t map_offset,
                                              USegment&& frames, PageProperty property);
