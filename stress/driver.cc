@@ -4,8 +4,6 @@
 
 #include <unistd.h>
 
-#include <atomic>
-#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -14,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "paddock/stress/campaign.h"
+#include "paddock/stress/exit_status.h"
+#include "paddock/stress/interrupt.h"
 #include "paddock/stress/report/atomic_file.h"
 #include "paddock/stress/report/progress.h"
 #include "paddock/stress/report/text_format.h"
@@ -25,37 +25,6 @@
 
 namespace paddock {
 namespace {
-
-// The first signal that asked to stop; 0: none.
-std::atomic<int> g_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free);
-
-void OnSignal(int number) {
-  int none = 0;
-  g_signal.compare_exchange_strong(none, number);
-  // The next one kills, whichever it is.
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-}
-
-class SignalHandlers {
- public:
-  SignalHandlers() = default;
-  SignalHandlers(const SignalHandlers&) = delete;
-  SignalHandlers& operator=(const SignalHandlers&) = delete;
-  ~SignalHandlers() {
-    std::signal(SIGINT, interrupt_);
-    std::signal(SIGTERM, terminate_);
-    std::signal(SIGPIPE, pipe_);
-  }
-
- private:
-  using Handler = void (*)(int);
-
-  const Handler interrupt_ = std::signal(SIGINT, &OnSignal);
-  const Handler terminate_ = std::signal(SIGTERM, &OnSignal);
-  const Handler pipe_ = std::signal(SIGPIPE, SIG_IGN);
-};
 
 absl::StatusOr<std::vector<TracePlan>> LoadPlans(const StressOptions& options) {
   std::vector<TracePlan> plans;
@@ -178,7 +147,8 @@ int Deliver(const Summary& summary, const std::string& text, const StressOptions
   const int failed = delivered.ok() ? kExitPassed : ReportError(delivered, err);
   if (summary.verdict() == Verdict::kFail) return kExitViolation;
   if (failed != kExitPassed) return failed;
-  return summary.verdict() == Verdict::kPass ? kExitPassed : kExitSignal + g_signal.load();
+  if (summary.verdict() == Verdict::kPass) return kExitPassed;
+  return kExitSignal + InterruptHandler::signal();
 }
 
 // A hang leaves threads that cannot be stopped: report and go.
@@ -206,8 +176,7 @@ int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err) {
     if (!loaded.ok()) return ReportError(loaded.status(), err);
     plans = *std::move(loaded);
   }
-  g_signal.store(0);
-  const SignalHandlers signals;
+  const InterruptHandler interrupt;
   std::fprintf(err, "%s\n", options.Command().c_str());
 
   ProgressGoal goal;
@@ -218,7 +187,7 @@ int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err) {
   const std::vector<std::string> parts = Parts(options, plans);
   Campaign* running = nullptr;
   Campaign::Hooks hooks;
-  hooks.interrupted = [] { return g_signal.load() != 0; };
+  hooks.interrupted = [] { return InterruptHandler::signal() != 0; };
   hooks.on_hang = [&](const std::string&) { ReportHang(*running, parts, options, out, err); };
   Campaign campaign(options, progress, std::move(hooks));
   running = &campaign;

@@ -24,12 +24,6 @@
 
 namespace paddock {
 
-inline constexpr int kExitPassed = 0;
-inline constexpr int kExitViolation = 1;
-inline constexpr int kExitUsage = 2;
-inline constexpr int kExitEnvironment = 3;
-inline constexpr int kExitSignal = 128;  // plus the number of the signal
-
 int RunStress(const StressOptions& options, std::FILE* out, std::FILE* err);
 
 }  // namespace paddock

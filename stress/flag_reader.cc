@@ -10,10 +10,18 @@
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/reflection.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 namespace paddock {
+
+std::optional<uint64_t> ParseSeed(const std::string& text) {
+  uint64_t seed = 0;
+  const bool is_number = absl::StartsWith(text, "0x") ? absl::SimpleHexAtoi(text, &seed)
+                                                      : absl::SimpleAtoi(text, &seed);
+  return is_number ? std::optional(seed) : std::nullopt;
+}
 
 absl::Status WrongFlag(const std::string& flag, const std::string& value, const std::string& rule) {
   return absl::InvalidArgumentError(absl::StrCat("--", flag, "=", value, ": ", rule));

@@ -12,6 +12,8 @@
 #ifndef PADDOCK_STRESS_FLAG_READER_H_
 #define PADDOCK_STRESS_FLAG_READER_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,9 @@ namespace paddock {
 // Gives the flags their defaults, then reads "--name=value" and "--name value". `names` are those
 // of defined flags, in the order in which to list them.
 absl::Status ReadFlags(const std::vector<std::string>& names, const std::vector<std::string>& args);
+
+// A number below 2^64, as 7 or 0x7; none if it is not one.
+std::optional<uint64_t> ParseSeed(const std::string& text);
 
 // "--flag=value: rule", as INVALID_ARGUMENT.
 absl::Status WrongFlag(const std::string& flag, const std::string& value, const std::string& rule);

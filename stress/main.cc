@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "paddock/stress/driver.h"
+#include "paddock/stress/exit_status.h"
 #include "paddock/stress/flag_reader.h"
 #include "paddock/stress/options.h"
 #include "paddock/stress/report/write_text.h"

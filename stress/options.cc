@@ -122,21 +122,19 @@ absl::Status ReadAmounts(StressOptions& options) {
 }
 
 absl::Status ReadSeed(StressOptions& options) {
-  const auto parse = [](const std::string& text, uint64_t* seed) {
-    return absl::StartsWith(text, "0x") ? absl::SimpleHexAtoi(text, seed)
-                                        : absl::SimpleAtoi(text, seed);
-  };
   const std::string flag = absl::GetFlag(FLAGS_seed);
   const StressEnvironment& environment = options.environment;
   if (!flag.empty()) {
-    if (!parse(flag, &options.seed)) {
-      return WrongFlag("seed", flag, "it is a number below 2^64, as 7 or 0x7");
-    }
+    const std::optional<uint64_t> seed = ParseSeed(flag);
+    if (!seed) return WrongFlag("seed", flag, "it is a number below 2^64, as 7 or 0x7");
+    options.seed = *seed;
   } else if (!environment.random_seed.empty()) {
-    if (!parse(environment.random_seed, &options.seed)) {
+    const std::optional<uint64_t> seed = ParseSeed(environment.random_seed);
+    if (!seed) {
       return absl::InvalidArgumentError(
           absl::StrCat("TEST_RANDOM_SEED=", environment.random_seed, " is no number below 2^64"));
     }
+    options.seed = *seed;
   } else {
     options.seed = std::random_device()();
   }

@@ -15,6 +15,7 @@
 #include "paddock/stress/bench/cursor_bench.h"
 #include "paddock/stress/bench/io_bench.h"
 #include "paddock/stress/bench/results.h"
+#include "paddock/stress/exit_status.h"
 #include "paddock/stress/flag_reader.h"
 #include "paddock/stress/report/atomic_file.h"
 #include "paddock/stress/report/write_text.h"
@@ -53,7 +54,10 @@ std::string Help() {
   return "usage: ./paddock bench [flags]\n\n"
          "Measures the costs of one-page cursors, on one thread and on two with disjoint regions,\n"
          "and those of memory IO, beside memcpy and beside a lookup.\n"
-         "Figures are medians per operation and thread; ratios hold within one run only.\n\n" +
+         "Figures are medians per operation and thread; ratios hold within one run only. spread\n"
+         "is the range of the repetitions as a part of the median; x L the median as a multiple\n"
+         "of L, an uncontended lock and unlock (lock_unlock); x one thread as a multiple of the\n"
+         "same case's on one thread.\n\n" +
          DescribeFlags(FlagNames()) +
          "\nExit status: 0 measured; 2 bad usage; 3 the report, or this output, cannot be "
          "written.\n";
@@ -73,7 +77,7 @@ absl::Status ReadCommandLine(const std::vector<std::string>& args) {
 
 int ReportError(const absl::Status& status) {
   std::fprintf(stderr, "paddock bench: %s\n", std::string(status.message()).c_str());
-  return 3;
+  return kExitEnvironment;
 }
 
 int Main(int argc, char** argv) {
@@ -81,12 +85,12 @@ int Main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (WantsHelp(args)) {
     const absl::Status shown = WriteText(Help(), stdout);
-    return shown.ok() ? 0 : ReportError(shown);
+    return shown.ok() ? kExitPassed : ReportError(shown);
   }
   if (absl::Status status = ReadCommandLine(args); !status.ok()) {
     std::fprintf(stderr, "paddock bench: %s\nSee ./paddock bench --help.\n",
                  std::string(status.message()).c_str());
-    return 2;
+    return kExitUsage;
   }
   const std::string json = absl::GetFlag(FLAGS_json);
   if (!json.empty()) {
@@ -115,12 +119,12 @@ int Main(int argc, char** argv) {
   if (results.empty()) {
     std::fprintf(stderr, "paddock bench: no case matches --filter=%s\n",
                  absl::GetFlag(FLAGS_filter).c_str());
-    return 2;
+    return kExitUsage;
   }
   absl::Status delivered;
   if (!json.empty()) delivered = results.WriteJson(json);
   delivered.Update(WriteText(results.Table(), stdout));
-  return delivered.ok() ? 0 : ReportError(delivered);
+  return delivered.ok() ? kExitPassed : ReportError(delivered);
 }
 
 }  // namespace

@@ -1,32 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // ./paddock explore: runs scenarios on the model backend. The reports are written before what
-// explains them; of several exit statuses, the first of 1 and 3.
+// explains them; of several exit statuses, the first of 1, 3, 130 and 143.
 
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "paddock/concurrency/model/crash.h"
+#include "paddock/stress/exit_status.h"
 #include "paddock/stress/explore/options.h"
 #include "paddock/stress/explore/results.h"
 #include "paddock/stress/flag_reader.h"
+#include "paddock/stress/interrupt.h"
 #include "paddock/stress/report/atomic_file.h"
 #include "paddock/stress/report/write_text.h"
 
 namespace paddock::explore {
 namespace {
-
-constexpr int kExitPassed = 0;
-constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
-constexpr int kExitEnvironment = 3;
 
 std::string StrategyName(const Options& options) {
   if (options.replay) return "replay";
@@ -56,7 +53,7 @@ model::Exploration ExploreOne(const Options& options, const model::Scenario& sce
        .budget_ns = static_cast<uint64_t>(absl::ToInt64Nanoseconds(budget))},
       [&](const model::Exploration& so_far) {
         progress.Update({.elapsed_s = so_far.seconds, .operations = so_far.executions});
-        return true;
+        return InterruptHandler::signal() == 0;
       });
   progress.Finish();
   return result;
@@ -82,38 +79,45 @@ absl::Status WriteReports(const Options& options, const std::vector<Row>& rows) 
   return status;
 }
 
-// Each with its share of the budget: what one does not need is there for those after it, and what is
-// left at the end for those whose search it cut off. Lines of the table go to standard output.
+// Each with its share of the budget: what one does not need is there for those after it, and what
+// is left at the end for those whose search it cut off. Lines of the table go to standard output.
+// After a signal nothing is begun, and what it cut short counts as not run, unless it had passed or
+// failed already.
 std::vector<Row> ExploreAll(const Options& options, absl::Status& delivered) {
   double spent = 0;
   const auto share = [&](size_t scenarios) {
     return std::max((options.budget - absl::Seconds(spent)) / static_cast<double>(scenarios),
                     absl::Milliseconds(10));
   };
-  const auto explore = [&](const model::Scenario& scenario, absl::Duration budget) {
-    Row row{scenario.name, StrategyName(options), ExploreOne(options, scenario, budget)};
-    spent += row.result.seconds;
+  const auto explore = [&](const model::Scenario& scenario, absl::Duration budget, Row& row) {
+    if (InterruptHandler::signal() != 0) return;
+    model::Exploration result = ExploreOne(options, scenario, budget);
+    const bool cut_short = InterruptHandler::signal() != 0 && !result.complete;
+    if (cut_short && !result.violation) return;
+    spent += result.seconds;
+    row.result = std::move(result);
     delivered.Update(WriteText(TableLine(row), stdout));
-    return row;
   };
   std::vector<Row> rows;
   std::vector<size_t> cut_off;
   for (const model::Scenario* const scenario : options.scenarios) {
-    rows.push_back(explore(*scenario, share(options.scenarios.size() - rows.size())));
+    rows.push_back({scenario->name, StrategyName(options), {}});
+    explore(*scenario, share(options.scenarios.size() - rows.size() + 1), rows.back());
     if (rows.back().CutOff()) cut_off.push_back(rows.size() - 1);
   }
   for (size_t i = 0; i < cut_off.size(); ++i) {
     Row& row = rows[cut_off[i]];
     const absl::Duration budget = share(cut_off.size() - i);
     // It starts again: less than before would find nothing new.
-    if (budget < 2 * absl::Seconds(row.result.seconds)) continue;
-    row = explore(*options.scenarios[cut_off[i]], budget);
+    if (budget < 2 * absl::Seconds(row.result->seconds)) continue;
+    if (row.outcome() == Outcome::kFailed) row.result.reset();
+    explore(*options.scenarios[cut_off[i]], budget, row);
   }
   return rows;
 }
 
 int Main(const std::vector<std::string>& args) {
-  std::signal(SIGPIPE, SIG_IGN);
+  const InterruptHandler interrupt;
   if (WantsHelp(args)) {
     const absl::Status shown = WriteText(Help(), stdout);
     return shown.ok() ? kExitPassed : ReportError(shown);
@@ -133,14 +137,15 @@ int Main(const std::vector<std::string>& args) {
   delivered.Update(WriteText(TableHeader(), stdout));
   const std::vector<Row> rows = ExploreAll(*options, delivered);
   delivered.Update(WriteReports(*options, rows));
-  bool passed = true;
-  for (const Row& row : rows) {
-    passed = passed && row.passed();
-    delivered.Update(WriteText(Explain(row), stdout));
-  }
+  for (const Row& row : rows) delivered.Update(WriteText(Explain(row), stdout));
   delivered.Update(WriteText(Verdict(rows), stdout));
   const int failed = delivered.ok() ? kExitPassed : ReportError(delivered);
-  return passed ? failed : kExitFailed;
+  const auto has = [&](Outcome outcome) {
+    return std::ranges::find(rows, outcome, &Row::outcome) != rows.end();
+  };
+  if (has(Outcome::kFailed)) return kExitViolation;
+  if (failed != kExitPassed) return failed;
+  return has(Outcome::kNotRun) ? kExitSignal + InterruptHandler::signal() : kExitPassed;
 }
 
 }  // namespace

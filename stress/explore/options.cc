@@ -6,6 +6,7 @@
 #include "absl/flags/reflection.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "paddock/stress/explore/scenarios.h"
 #include "paddock/stress/flag_reader.h"
@@ -16,7 +17,7 @@ ABSL_FLAG(std::string, strategy, "",
           "dfs: every schedule up to a bound; pct: random priorities; random (default: dfs)");
 ABSL_FLAG(std::string, bound, "", "dfs: deviations, or none (default: each scenario's own)");
 ABSL_FLAG(std::string, depth, "", "pct: orderings that a bug needs (default: 3)");
-ABSL_FLAG(std::string, seed, "", "pct, random: the seed (default: 1)");
+ABSL_FLAG(std::string, seed, "", "pct, random: the seed, as 7 or 0x7 (default: 1)");
 ABSL_FLAG(std::string, executions, "", "of each scenario, at most (default: no limit)");
 ABSL_FLAG(std::string, budget, "",
           "time for all scenarios together: 500ms, 60s, 1h30m (default: 60s)");
@@ -92,8 +93,10 @@ absl::Status SetDepth(const std::string& value, Options& options) {
 }
 
 absl::Status SetSeed(const std::string& value, Options& options) {
-  if (absl::SimpleAtoi(value, &options.seed)) return absl::OkStatus();
-  return Wrong("a seed is a number");
+  const std::optional<uint64_t> seed = ParseSeed(value);
+  if (!seed) return Wrong("a seed is a number below 2^64, as 7 or 0x7");
+  options.seed = *seed;
+  return absl::OkStatus();
 }
 
 absl::Status SetExecutions(const std::string& value, Options& options) {
@@ -179,13 +182,13 @@ std::string Help() {
   std::string text = "usage: ./paddock explore [flags]\n\n" + DescribeFlags(FlagNames());
   absl::StrAppend(&text, "\nScenarios:\n");
   for (const model::Scenario& scenario : AllScenarios()) {
-    absl::StrAppend(&text, "  ", scenario.name,
-                    std::string(scenario.name.size() < 22 ? 22 - scenario.name.size() : 1, ' '),
-                    scenario.what, "\n");
+    absl::StrAppendFormat(&text, "  %-26s %s\n", scenario.name, scenario.what);
   }
-  absl::StrAppend(&text,
-                  "\nExit status: 0 nothing found; 1 a violation, or a scenario that did not keep "
-                  "its promises;\n2 bad usage; 3 a report, or this output, cannot be written.\n");
+  absl::StrAppend(
+      &text,
+      "\nExit status: 0 nothing found; 1 a violation, or a scenario that did not keep "
+      "its promises;\n2 bad usage; 3 a report, or this output, cannot be written; 130 or "
+      "143 SIGINT or SIGTERM left\nscenarios out.\n");
   return text;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "paddock/stress/explore/results.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
@@ -15,63 +17,74 @@ std::string BoundText(const model::Exploration& result) {
 }
 
 std::string Message(const Row& row) {
-  if (row.result.violation) {
-    return row.result.violation->kind + ": " + row.result.violation->message;
+  if (row.result->violation) {
+    return row.result->violation->kind + ": " + row.result->violation->message;
   }
   std::string text;
-  for (const std::string& promise : row.result.unmet) {
+  for (const std::string& promise : row.result->unmet) {
     absl::StrAppend(&text, text.empty() ? "" : "\n", promise);
   }
   return text;
 }
 
-std::string Token(const Row& row) { return row.scenario + ":" + row.result.violation->token; }
+uint64_t CountOf(const std::vector<Row>& rows, Outcome outcome) {
+  return static_cast<uint64_t>(std::ranges::count(rows, outcome, &Row::outcome));
+}
+
+std::string Token(const Row& row) { return row.scenario + ":" + row.result->violation->token; }
 
 }  // namespace
 
 std::string TableHeader() {
-  return absl::StrFormat("%-22s %-8s %12s %10s  %-5s %-8s %8s  %s\n", "scenario", "strategy",
+  return absl::StrFormat("%-26s %-8s %12s %10s  %-5s %-8s %8s  %s\n", "scenario", "strategy",
                          "executions", "pruned", "bound", "complete", "seconds", "verdict");
 }
 
 std::string TableLine(const Row& row) {
-  const model::Exploration& result = row.result;
-  return absl::StrFormat("%-22s %-8s %12s %10s  %-5s %-8s %8.1f  %s\n", row.scenario, row.strategy,
+  const model::Exploration& result = *row.result;
+  return absl::StrFormat("%-26s %-8s %12s %10s  %-5s %-8s %8.1f  %s\n", row.scenario, row.strategy,
                          WithThousands(result.executions), WithThousands(result.pruned),
                          BoundText(result), result.complete ? "yes" : "no", result.seconds,
-                         row.passed() ? "pass" : "FAIL");
+                         row.outcome() == Outcome::kPassed ? "pass" : "FAIL");
 }
 
 std::string Explain(const Row& row) {
-  if (row.passed()) return "";
+  if (row.outcome() != Outcome::kFailed) return "";
   std::string text = absl::StrCat("\n", row.scenario, ": ", Message(row), "\n");
-  if (!row.result.violation) {
+  if (!row.result->violation) {
     if (row.CutOff()) absl::StrAppend(&text, "the search was cut off: give it more --budget\n");
     return text;
   }
-  absl::StrAppend(&text, "\n", row.result.violation->trace,
+  absl::StrAppend(&text, "\n", row.result->violation->trace,
                   "\nrun it again: ./paddock explore --replay=", Token(row), "\n");
   return text;
 }
 
 std::string Verdict(const std::vector<Row>& rows) {
-  size_t failed = 0;
-  size_t cut_off = 0;
-  for (const Row& row : rows) {
-    if (!row.passed()) ++failed;
-    if (row.CutOff()) ++cut_off;
-  }
-  std::string text =
-      absl::StrFormat("\n%s: %d of %d scenarios passed", failed == 0 ? "PASS" : "FAIL",
-                      rows.size() - failed, rows.size());
+  const uint64_t failed = CountOf(rows, Outcome::kFailed);
+  const uint64_t not_run = CountOf(rows, Outcome::kNotRun);
+  uint64_t cut_off = 0;
+  for (const Row& row : rows) cut_off += row.CutOff() ? 1 : 0;
+  std::string text = absl::StrFormat("\n%s: %d of %d scenarios passed",
+                                     failed != 0    ? "FAIL"
+                                     : not_run != 0 ? "INTERRUPTED"
+                                                    : "PASS",
+                                     CountOf(rows, Outcome::kPassed), rows.size());
   if (cut_off != 0) absl::StrAppendFormat(&text, "; %d not searched up to their bound", cut_off);
+  if (not_run != 0) absl::StrAppendFormat(&text, "; %d not run", not_run);
   return text + "\n";
 }
 
 std::string JsonRows(const std::vector<Row>& rows) {
   nlohmann::json all = nlohmann::json::array();
   for (const Row& row : rows) {
-    const model::Exploration& result = row.result;
+    if (row.outcome() == Outcome::kNotRun) {
+      all.push_back(
+          {{"scenario", row.scenario}, {"strategy", row.strategy}, {"verdict", "not run"}});
+      continue;
+    }
+    const model::Exploration& result = *row.result;
+    const bool failed = row.outcome() == Outcome::kFailed;
     nlohmann::json entry = {{"scenario", row.scenario},
                             {"strategy", row.strategy},
                             {"executions", result.executions},
@@ -79,14 +92,14 @@ std::string JsonRows(const std::vector<Row>& rows) {
                             {"bound", nullptr},
                             {"complete", result.complete},
                             {"seconds", result.seconds},
-                            {"verdict", row.passed() ? "pass" : "fail"},
+                            {"verdict", failed ? "fail" : "pass"},
                             {"reached", result.reached}};
     if (result.bound == model::DepthFirst::kUnbounded) {
       entry["bound"] = "none";
     } else if (result.bound) {
       entry["bound"] = *result.bound;
     }
-    if (!row.passed()) entry["message"] = Message(row);
+    if (failed) entry["message"] = Message(row);
     if (result.violation) entry["replay"] = Token(row);
     all.push_back(std::move(entry));
   }
@@ -94,27 +107,34 @@ std::string JsonRows(const std::vector<Row>& rows) {
 }
 
 std::string JunitRows(const std::vector<Row>& rows) {
-  uint64_t failures = 0;
   double seconds = 0;
   std::string cases;
   for (const Row& row : rows) {
-    failures += row.passed() ? 0 : 1;
-    seconds += row.result.seconds;
+    const double own_seconds = row.result ? row.result->seconds : 0;
+    seconds += own_seconds;
     absl::StrAppend(&cases, "    <testcase classname=\"explore\" name=\"",
-                    EscapeMarkup(row.scenario), "\" time=\"",
-                    absl::StrFormat("%.3f", row.result.seconds), "\"");
-    if (row.passed()) {
-      absl::StrAppend(&cases, "/>\n");
-    } else {
-      absl::StrAppend(&cases, ">\n      <failure message=\"", EscapeMarkup(Message(row)), "\">",
-                      EscapeMarkup(Explain(row)), "</failure>\n    </testcase>\n");
+                    EscapeMarkup(row.scenario), "\" time=\"", absl::StrFormat("%.3f", own_seconds),
+                    "\"");
+    switch (row.outcome()) {
+      case Outcome::kPassed:
+        absl::StrAppend(&cases, "/>\n");
+        break;
+      case Outcome::kNotRun:
+        absl::StrAppend(&cases, ">\n      <skipped/>\n    </testcase>\n");
+        break;
+      case Outcome::kFailed:
+        absl::StrAppend(&cases, ">\n      <failure message=\"", EscapeMarkup(Message(row)), "\">",
+                        EscapeMarkup(Explain(row)), "</failure>\n    </testcase>\n");
+        break;
     }
   }
   return absl::StrFormat(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-      "  <testsuite name=\"explore\" tests=\"%d\" failures=\"%d\" time=\"%.3f\">\n%s"
+      "  <testsuite name=\"explore\" tests=\"%d\" failures=\"%d\" skipped=\"%d\" "
+      "time=\"%.3f\">\n%s"
       "  </testsuite>\n</testsuites>\n",
-      rows.size(), failures, seconds, cases);
+      rows.size(), CountOf(rows, Outcome::kFailed), CountOf(rows, Outcome::kNotRun), seconds,
+      cases);
 }
 
 }  // namespace paddock::explore

@@ -7,6 +7,8 @@
 #ifndef PADDOCK_STRESS_EXPLORE_RESULTS_H_
 #define PADDOCK_STRESS_EXPLORE_RESULTS_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,30 +16,39 @@
 
 namespace paddock::explore {
 
+enum class Outcome : uint8_t { kPassed, kFailed, kNotRun };
+
 struct Row {
   std::string scenario;
   std::string strategy;
-  model::Exploration result;
+  std::optional<model::Exploration> result;  // none: a signal came before there was one
 
-  bool passed() const { return !result.violation && result.unmet.empty(); }
+  Outcome outcome() const {
+    if (!result) return Outcome::kNotRun;
+    return !result->violation && result->unmet.empty() ? Outcome::kPassed : Outcome::kFailed;
+  }
   // Whether a depth-first search ended before its bound.
-  bool CutOff() const { return strategy == "dfs" && !result.complete && !result.violation; }
+  bool CutOff() const {
+    return strategy == "dfs" && result && !result->complete && !result->violation;
+  }
 };
 
-// A table with a line for each row.
+// A table with a line for each row that was run.
 std::string TableHeader();
 std::string TableLine(const Row& row);
 
 // The violation with its schedule and how to run it again, or the promises not kept; empty if the
-// row passed.
+// row did not fail.
 std::string Explain(const Row& row);
 
-// How many passed, and how many searches were not complete: the last line.
+// How many passed, how many searches were not complete, and how many scenarios a signal left out:
+// the last line.
 std::string Verdict(const std::vector<Row>& rows);
 
 // An array of {"scenario", "strategy", "executions", "pruned", "bound" (a number, "none" if nothing
 // was kept out, or null), "complete", "verdict" ("pass", "fail"), "seconds", "reached" {state:
-// executions}, "message" and "replay" if it failed}.
+// executions}, "message" and "replay" if it failed}; of one that was not run, the first two and the
+// verdict "not run". JUnit calls those skipped.
 std::string JsonRows(const std::vector<Row>& rows);
 std::string JunitRows(const std::vector<Row>& rows);
 

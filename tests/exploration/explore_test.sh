@@ -25,4 +25,23 @@ expect 1 "the search was cut off" --scenario=kernel_reuse --executions=3
 
 expect_order "${QUICK[@]}"
 
+# A signal: what was finished is reported, the rest is counted. No budget is enough for the second.
+mkfifo "$TMP/table"
+for signal in INT:130 TERM:143; do
+  "$BINARY" --scenario=spin_lock,crowd_chained --bound=100 --budget=2h --json="$TMP/cut.json" \
+    > "$TMP/table" 2> /dev/null &
+  {
+    grep -q -m 1 '^spin_lock .* pass$'
+    kill -s "${signal%:*}" "$!"
+    cat > "$TMP/rest"
+  } < "$TMP/table"
+  status=0
+  wait "$!" || status=$?
+  expect_so "$signal: the exit status is not $status" test "$status" = "${signal#*:}"
+  expect_so "$signal leaves a verdict" grep -qF "INTERRUPTED: 1 of 2 scenarios passed; 1 not run" \
+    "$TMP/rest"
+  expect_so "$signal leaves what was finished" grep -qF '"verdict": "pass"' "$TMP/cut.json"
+  expect_so "$signal names what was not" grep -qF '"verdict": "not run"' "$TMP/cut.json"
+done
+
 ((failures == 0))

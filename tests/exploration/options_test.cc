@@ -62,17 +62,17 @@ TEST(ExploreOptions, WrongValuesAreRefusedWithTheRule) {
 }
 
 Row FailedRow() {
-  Row row{.scenario = "spin_lock", .strategy = "dfs", .result = {}};
-  row.result.executions = 12;
-  row.result.violation = model::Violation{
+  Row row{.scenario = "spin_lock", .strategy = "dfs", .result = model::Exploration{}};
+  row.result->executions = 12;
+  row.result->violation = model::Violation{
       .kind = "data race", .message = "a < b", .token = "3t1", .trace = "  tick\n"};
   return row;
 }
 
 TEST(ExploreResults, JsonHasARowForEachScenario) {
-  Row passed{.scenario = "parkers", .strategy = "dfs", .result = {}};
-  passed.result.complete = true;
-  passed.result.bound = model::DepthFirst::kUnbounded;
+  Row passed{.scenario = "parkers", .strategy = "dfs", .result = model::Exploration{}};
+  passed.result->complete = true;
+  passed.result->bound = model::DepthFirst::kUnbounded;
   const nlohmann::json rows = nlohmann::json::parse(JsonRows({passed, FailedRow()}));
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(rows[0]["verdict"], "pass");
@@ -88,6 +88,23 @@ TEST(ExploreResults, JunitCountsAndEscapesFailures) {
   const std::string xml = JunitRows({FailedRow()});
   EXPECT_THAT(xml, HasSubstr("tests=\"1\" failures=\"1\""));
   EXPECT_THAT(xml, HasSubstr("data race: a &lt; b"));
+}
+
+TEST(ExploreOptions, SeedsAreWrittenAsTheHarnessWritesThem) {
+  EXPECT_EQ(ParseOptions({"--seed=0x1f"})->seed, 31u);
+  EXPECT_EQ(ParseOptions({"--seed=18446744073709551615"})->seed, ~uint64_t{0});
+  EXPECT_THAT(ErrorOf("--seed=18446744073709551616"), HasSubstr("below 2^64, as 7 or 0x7"));
+}
+
+TEST(ExploreResults, WhatASignalLeftOutIsCountedAndNamed) {
+  const Row passed{.scenario = "parkers", .strategy = "pct", .result = model::Exploration{}};
+  const Row left{.scenario = "spin_lock", .strategy = "pct", .result = {}};
+  EXPECT_EQ(Verdict({passed, left, left}), "\nINTERRUPTED: 1 of 3 scenarios passed; 2 not run\n");
+  EXPECT_EQ(Verdict({FailedRow(), left}), "\nFAIL: 0 of 2 scenarios passed; 1 not run\n");
+  EXPECT_EQ(Verdict({passed}), "\nPASS: 1 of 1 scenarios passed\n");
+  EXPECT_EQ(Explain(left), "");
+  EXPECT_EQ(nlohmann::json::parse(JsonRows({left}))[0]["verdict"], "not run");
+  EXPECT_THAT(JunitRows({left}), HasSubstr("failures=\"0\" skipped=\"1\""));
 }
 
 TEST(ExploreResults, ExplanationSaysHowToRunItAgain) {
