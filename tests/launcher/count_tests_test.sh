@@ -3,6 +3,7 @@
 #
 # What tools/launcher/count_tests makes of reports and of targets without one.
 set -euo pipefail
+shopt -s lastpipe # expect counts in this shell
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -42,7 +43,7 @@ cat > "$work/mixed.xml" << 'END'
       <failure message="no" type=""><![CDATA[no]]></failure>
     </testcase>
     <testcase name="Skips" status="run" result="skipped" time="0" classname="A">
-      <skipped message="no /dev/kvm"/>
+      <skipped message="a_test.cc:7&#x0A;no /dev/kvm"/>
     </testcase>
     <testcase name="DISABLED_A" status="notrun" result="suppressed" time="0" classname="A" />
     <testcase name="PassesToo" status="run" result="completed" time="0" classname="A" />
@@ -56,6 +57,7 @@ cat > "$work/crash.xml" << 'END'
 END
 
 result //a:t FAILED "$work/mixed.xml" | expect "cases are counted one by one" "2 1 1"
+grep -qx "paddock: skipped A.Skips: no /dev/kvm" "$work/errors" || failures=$((failures + 1))
 result //a:t FAILED "$work/crash.xml" | expect "a crash is a failure" "0 1 0"
 result //a:t TIMEOUT "" | expect "a time-out without a report is a failure" "0 1 0"
 configured //a:t | expect "a test that did not run is a failure" "0 1 0"

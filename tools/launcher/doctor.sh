@@ -82,6 +82,7 @@ print_doctor() {
   report_tool symbolizer "missing: names in reports of sanitizers" llvm-symbolizer-19 --version
   report_tool gcc "missing: the second compiler (--config=gcc)" g++ --version
   report_bazel
+  report_tool spin "not here (./paddock model installs it)" spin -V
   report_tool perf "not here (optional: records traces of real programs)" perf --version
   report_kvm
   report_packages
