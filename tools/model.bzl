@@ -3,6 +3,8 @@
 
 The transition makes one configuration of all of them: the model backend, optimised, with
 assertions, without sanitizers (which do not understand fibers; the model finds races itself).
+Bazel names its folder after the options that the transition changes, so it changes the same ones
+whatever the build is: dbg and -Wl,-O1 are there to differ from what the user asked for.
 """
 
 load("//tools:paddock.bzl", "PADDOCK_COPTS", "paddock_binary")
@@ -10,14 +12,14 @@ load("//tools:paddock.bzl", "PADDOCK_COPTS", "paddock_binary")
 def _model_transition_impl(settings, attr):
     return {
         "//concurrency:sync_backend": "//concurrency/model:backend",
-        "//command_line_option:compilation_mode": "opt",
+        "//command_line_option:compilation_mode": "dbg",
         "//command_line_option:platform_suffix": "model",
-        "//command_line_option:copt": ["-O2", "-UNDEBUG", "-fno-omit-frame-pointer", "-pthread"],
+        "//command_line_option:copt": ["-O2", "-g0", "-UNDEBUG", "-fno-omit-frame-pointer", "-pthread"],
         "//command_line_option:linkopt": [
             option
             for option in settings["//command_line_option:linkopt"]
             if not option.startswith("-fsanitize")
-        ],
+        ] + ["-Wl,-O1"],
     }
 
 _model_transition = transition(
