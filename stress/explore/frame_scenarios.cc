@@ -6,6 +6,7 @@
 
 #include "paddock/concurrency/sync.h"
 #include "paddock/core/frame/any_frame.h"
+#include "paddock/core/frame/unique_frame.h"
 #include "paddock/stress/explore/scenarios.h"
 #include "paddock/stress/explore/small_world.h"
 
@@ -57,6 +58,42 @@ void TakingWhatIsBeingBuilt() {
                if (!found.ok()) return;
                model::Reach("became an owner");
                model::Expect(found->Is<Untyped>(), "a frame in use is used as something");
+             }});
+}
+
+// The last of two owners becomes the only one: what the other wrote is there.
+void BecomingTheOnlyOwner() {
+  SmallWorld world;
+  UFrame frame = world.NewFrame();
+  UFrame second = Must(frame.Clone());
+  sync::Plain<int> contents;
+  world.Run({[&](const CpuPin&) {
+               contents.Write(1);
+               second = UFrame();
+             },
+             [&](const CpuPin&) {
+               const absl::StatusOr<UniqueFrame<Untyped>> only = std::move(frame).IntoUnique();
+               if (!only.ok()) return model::Reach("there is another owner");
+               model::Reach("became the only owner");
+               contents.Write(contents.Read() + 1);
+             }});
+}
+
+// The only owner shares its frame; somebody who knows the address becomes the second.
+void SharingAgain() {
+  SmallWorld world;
+  UniqueFrame<Untyped> only = Must(world.frames().AllocateUnique(Untyped{}, Zeroing::kLeave));
+  const PhysAddr address = only.start();
+  sync::Plain<int> contents;
+  world.Run({[&](const CpuPin&) {
+               contents.Write(1);
+               const UFrame shared = std::move(only).IntoShared();
+             },
+             [&](const CpuPin&) {
+               const absl::StatusOr<AnyFrame> found = world.frames().FromInUse(address);
+               if (!found.ok()) return model::Reach("it is not shared");
+               model::Reach("became the second owner");
+               model::Expect(contents.Read() == 1, "the only owner's changes are there");
              }});
 }
 
@@ -116,6 +153,16 @@ std::vector<model::Scenario> FrameScenarios() {
        .body = &TakingWhatIsBeingBuilt,
        .must_reach = {"became an owner", "came too early"},
        .bound = 3},
+      {.name = "frame_unique",
+       .what = "one of two owners lets go while the other tries to become the only one",
+       .body = &BecomingTheOnlyOwner,
+       .must_reach = {"there is another owner", "became the only owner"},
+       .bound = 4},
+      {.name = "frame_shared_again",
+       .what = "the only owner of a frame shares it, and another thread tries to join",
+       .body = &SharingAgain,
+       .must_reach = {"it is not shared", "became the second owner"},
+       .bound = 4},
       {.name = "magazines",
        .what = "two CPUs allocate and free frames",
        .body = &AllocateOnTwoCpus,

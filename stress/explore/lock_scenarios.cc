@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Spin locks and parking.
+// Spin locks, parking, and CPUs, which one thread at a time is on.
 
+#include "paddock/concurrency/cpu.h"
 #include "paddock/concurrency/spin_lock.h"
 #include "paddock/concurrency/sync.h"
 #include "paddock/stress/explore/scenarios.h"
@@ -54,6 +55,29 @@ void PingPong() {
   model::Expect(data.Read() == 4, "every round was played");
 }
 
+// A thread comes to a CPU that another one leaves, and finds what that one kept there.
+void CpuIsTakenOver() {
+  CpuRegistry cpus(1);
+  CpuLocal<sync::Plain<int>> visits(cpus);
+  const auto visit = [&] {
+    sync::Spin([&] {
+      const absl::StatusOr<CpuPin> pin = cpus.Pin(CpuId{0});
+      if (!pin.ok()) {
+        model::Reach("the CPU is taken");
+        return false;
+      }
+      sync::Plain<int>& own = visits.Get(*pin);
+      own.Write(own.Read() + 1);
+      return true;
+    });
+  };
+  {
+    const sync::Thread one(visit);
+    const sync::Thread two(visit);
+  }
+  model::Expect(visits.At(CpuId{0}).Read() == 2, "no visit is lost");
+}
+
 // Two sleepers on one lock word: the release that wakes one must not forget the other.
 void SleepersAreAllWoken() {
   SpinLock lock;
@@ -91,6 +115,11 @@ std::vector<model::Scenario> LockScenarios() {
        .what = "two threads that sleep on a spin lock both get it",
        .body = &SleepersAreAllWoken,
        .bound = 5},
+      {.name = "cpu_taken_over",
+       .what = "a thread comes to a CPU that another one leaves",
+       .body = &CpuIsTakenOver,
+       .must_reach = {"the CPU is taken"},
+       .bound = 3},
       {.name = "parkers",
        .what = "two threads wake each other in turn",
        .body = &PingPong,
