@@ -25,6 +25,8 @@
 namespace paddock {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Field;
 using ::testing::HasSubstr;
 
 // Says that every CPU has flushed; none has.
@@ -35,35 +37,30 @@ class LyingTransport final : public ShootdownTransport {
   }
 };
 
-TEST(KnownBugs, AFlushThatIsNotDoneIsSeenByTheTlbOracle) {
+// Nobody flushes: the TLB oracle must see it, and say how to see it again.
+Summary RunWithoutFlushes(const std::string& workload) {
   LyingTransport lying;
   Campaign::Hooks hooks;
   hooks.transport = &lying;
   TestCampaign test(TestOptions({"--threads=2"}), std::move(hooks));
   const absl::Status status = test.campaign.RunGenerated(
-      *FindWorkload("tlb"), {.duration = absl::Seconds(30), .steps = std::nullopt});
+      *FindWorkload(workload), {.duration = absl::Seconds(30), .steps = std::nullopt});
   EXPECT_TRUE(status.ok()) << status;
-  const Summary summary = test.campaign.Summarise();
-  EXPECT_FALSE(summary.Passed());
   EXPECT_GT(test.campaign.oracles().sink.count(kTlbOracle), 0u);
-  ASSERT_FALSE(summary.violations.empty());
-  EXPECT_THAT(summary.violations.front().reproduce, HasSubstr("./paddock stress --replay='tlb:"));
-  EXPECT_LT(summary.seconds, 25) << "a violated run ends early";
+  Summary summary = test.campaign.Summarise();
+  EXPECT_FALSE(summary.Passed());
+  EXPECT_THAT(summary.violations,
+              Contains(Field(&Violation::reproduce,
+                             HasSubstr("./paddock stress --replay='" + workload + ":"))));
+  return summary;
+}
+
+TEST(KnownBugs, AFlushThatIsNotDoneIsSeenByTheTlbOracle) {
+  EXPECT_LT(RunWithoutFlushes("tlb").seconds, 25) << "a violated run ends early";
 }
 
 TEST(KnownBugs, AKernelAddressThatIsUsedAgainBeforeTheFlushIsSeenByTheTlbOracle) {
-  LyingTransport lying;
-  Campaign::Hooks hooks;
-  hooks.transport = &lying;
-  TestCampaign test(TestOptions({"--threads=2"}), std::move(hooks));
-  const absl::Status status = test.campaign.RunGenerated(
-      *FindWorkload("kvirt"), {.duration = absl::Seconds(30), .steps = std::nullopt});
-  EXPECT_TRUE(status.ok()) << status;
-  EXPECT_GT(test.campaign.oracles().sink.count(kTlbOracle), 0u);
-  const Summary summary = test.campaign.Summarise();
-  EXPECT_FALSE(summary.Passed());
-  ASSERT_FALSE(summary.violations.empty());
-  EXPECT_THAT(summary.violations.front().reproduce, HasSubstr("./paddock stress --replay='kvirt:"));
+  RunWithoutFlushes("kvirt");
 }
 
 // Undoes a part of one write in 64, and makes the word of another one of halves.
