@@ -188,6 +188,25 @@ TEST_F(VmSpaceTest, NoFrameForTheRootIsAnErrorAndLeaksNothing) {
   EXPECT_EQ(other->frames().used_pages(), before);
 }
 
+TEST_F(VmSpaceTest, NoFrameForATableLeavesTheItemWithItsOwner) {
+  FailingAllocator* failing = nullptr;
+  Machine::Options options = SmallMachine();
+  options.frames.wrap_allocator = FailingAllocator::Wrap(&failing);
+  const auto other = Must(Machine::Create(std::move(options)));
+  const CpuPin cpu = Must(other->Pin(CpuId{0}));
+  const auto space = Must(VmSpace::Create(*other, cpu));
+  UFrame frame = Must(other->frames().Allocate(Untyped{}, Zeroing::kZero));
+  const UFrame second = Must(frame.Clone());
+  MappedFrames item(std::move(frame), kReadWriteUser);
+  VmSpace::CursorMut cursor =
+      Must(space->OpenCursorMut(cpu, {VirtAddr(0), VirtAddr(uint64_t{1} << 40)}));
+  failing->FailFrom(1);
+  EXPECT_TRUE(Refused(cursor.Map(std::move(item)), StatusCode::kResourceExhausted));
+  failing->Heal();
+  EXPECT_TRUE(IsOk(cursor.Map(std::move(item))));
+  EXPECT_EQ(second.reference_count(), 2u);
+}
+
 TEST_F(VmSpaceTest, AMachineThatEndsWithASpaceActiveLetsGoOfIt) {
   std::weak_ptr<VmSpace> watch;
   {
