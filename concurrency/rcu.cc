@@ -60,18 +60,22 @@ void RcuDomain::Seal(PerCpu& cpu) {
   cpu.sealed.Add(cpu.open, SealEpoch(), sync::NowNs());
 }
 
-// Gives the CPU's backlog to the orphans, sealed anew: later than needed, but one epoch for all.
+// Gives the CPU's backlog to the orphans. What is not due is sealed anew: later than needed, but one
+// epoch for all.
 void RcuDomain::HandOver(PerCpu& cpu) {
   if (cpu.Backlog() == 0) return;
   NotePeak(cpu);
   cpu.lone_polls = 0;
-  internal::RcuList all = cpu.sealed.TakeAll();
-  all.Splice(cpu.open);
-  const uint64_t weight = all.weight();
+  // order: acquire, as in PollSlow; the lock passes it on.
+  internal::RcuList due = cpu.sealed.TakeDue(epoch_.load(sync::acquire));
+  internal::RcuList rest = cpu.sealed.TakeAll();
+  rest.Splice(cpu.open);
+  const uint64_t weight = due.weight() + rest.weight();
   {
     SpinLockGuard guard(orphan_lock_);
     // Sealed under the lock, so that the epochs in the list never go down.
-    orphans_.Add(all, SealEpoch(), sync::NowNs());
+    orphans_.Add(rest, SealEpoch(), sync::NowNs());
+    orphans_.AddDue(due);
     AnnounceOrphans();
     orphan_peak_ = std::max(orphan_peak_, orphans_.weight());
   }
@@ -92,8 +96,9 @@ void RcuDomain::PollSlow(const CpuPin& pin, PerCpu& cpu) {
   // order: acquire pairs with the seq_cst advances: the sections that ended before them are over.
   uint64_t epoch = epoch_.load(sync::acquire);
   const uint64_t due = cpu.sealed.next_due_epoch();
-  // order: relaxed: ordered by the acquire above.
+  // order: relaxed, both: ordered by the acquire above.
   const uint64_t orphans_due = has_orphans ? orphan_due_epoch_.load(sync::relaxed) : 0;
+  const bool some_are_due = has_orphans && orphans_are_due_.load(sync::relaxed);
   if (due > epoch || orphans_due > epoch) epoch = TryAdvance(cpu);
 
   internal::RcuList mine = cpu.sealed.TakeDue(epoch);
@@ -104,7 +109,9 @@ void RcuDomain::PollSlow(const CpuPin& pin, PerCpu& cpu) {
     // order: relaxed: a counter that only this CPU writes.
     cpu.settled.store(cpu.settled.load(sync::relaxed) + weight, sync::relaxed);
   }
-  if (has_orphans && orphans_due <= epoch) Reclaim(pin, cpu, TakeDueOrphans(epoch));
+  if (some_are_due || (has_orphans && orphans_due <= epoch)) {
+    Reclaim(pin, cpu, TakeDueOrphans(epoch));
+  }
 }
 
 // Batches fill while the CPU goes on retiring; one that stopped growing must not wait for ever.
@@ -133,8 +140,9 @@ internal::RcuList RcuDomain::TakeDueOrphans(uint64_t epoch) {
 
 // Hints for Poll; the lists are read under the lock.
 void RcuDomain::AnnounceOrphans() {
-  // order: relaxed, ordered by the next store.
+  // order: relaxed, both: ordered by the next store.
   orphan_due_epoch_.store(orphans_.next_due_epoch(), sync::relaxed);
+  orphans_are_due_.store(orphans_.has_due(), sync::relaxed);
   // order: release pairs with the acquire in PollSlow: who sees the weight sees when it is due.
   orphan_weight_.store(orphans_.weight(), sync::release);
 }

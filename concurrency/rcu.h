@@ -306,10 +306,11 @@ class RcuDomain final : private CpuObserver {
 
   // E. Read by every section, written for each batch and each advance.
   alignas(kCpuStride) sync::Atomic<uint64_t> epoch_{kFirstEpoch};
-  // The weight of `orphans_`, and the epoch at which the first of them is due. Written under the
-  // lock.
+  // The weight of `orphans_`, the epoch at which the first of those that are not due will be, and
+  // whether there are others. Written under the lock.
   sync::Atomic<uint64_t> orphan_weight_{};
   sync::Atomic<uint64_t> orphan_due_epoch_{};
+  sync::Atomic<bool> orphans_are_due_{};
 
   alignas(kCpuStride) mutable SpinLock orphan_lock_;
   internal::RcuSealedLists orphans_ ABSL_GUARDED_BY(orphan_lock_);

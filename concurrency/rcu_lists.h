@@ -70,6 +70,8 @@ class RcuSealedLists {
     return due_.weight() + waiting_[0].list.weight() + waiting_[1].list.weight();
   }
 
+  // Whether there is something that TakeDue returns at any epoch.
+  bool has_due() const { return !due_.empty(); }
   // The epoch at which something that is not due yet will be, or 0 if nothing waits.
   uint64_t next_due_epoch() const {
     uint64_t next = 0;
@@ -92,6 +94,9 @@ class RcuSealedLists {
     if (bucket.list.empty()) bucket.sealed_ns = now_ns;
     bucket.list.Splice(list);
   }
+
+  // Adds what TakeDue of another instance has returned.
+  void AddDue(RcuList& list) { due_.Splice(list); }
 
   // Returns everything that is due when the domain's epoch is `epoch`.
   RcuList TakeDue(uint64_t epoch) {

@@ -13,9 +13,11 @@ static_assert(std::atomic<int>::is_always_lock_free);
 
 void OnSignal(int number) {
   int none = 0;
-  g_signal.compare_exchange_strong(none, number);
+  const bool first = g_signal.compare_exchange_strong(none, number);
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
+  // It came before the first one's handler got this far.
+  if (!first) std::raise(number);
 }
 
 }  // namespace

@@ -46,6 +46,17 @@ class GuestRegion {
       : base_(base), segment_(std::move(segment)), bytes_(BytesOf(segment_)) {}
   // The caller's memory, which outlives the region.
   GuestRegion(PhysAddr base, std::span<std::byte> bytes) : base_(base), bytes_(bytes) {}
+  // The other one is empty then.
+  GuestRegion(GuestRegion&& other) noexcept
+      : base_(other.base_),
+        segment_(std::move(other.segment_)),
+        bytes_(std::exchange(other.bytes_, {})) {}
+  GuestRegion& operator=(GuestRegion&& other) noexcept {
+    base_ = other.base_;
+    segment_ = std::move(other.segment_);
+    bytes_ = std::exchange(other.bytes_, {});
+    return *this;
+  }
 
   PhysAddr base() const { return base_; }
   std::span<std::byte> bytes() const { return bytes_; }

@@ -50,13 +50,29 @@ class HostWindow {
 };
 
 // Memory of this process, or of a user. Move-only, as its registration is; one that was moved from
-// may only be assigned to or destroyed.
+// has nothing left.
 class MemoryWindow {
  public:
   explicit MemoryWindow(const HostWindow& host) : host_(host.data()), left_(host.left()) {}
   // Precondition: `range` holds user addresses only. `memory` and `pin` outlive the window.
   MemoryWindow(UserMemory& memory, const CpuPin& pin, VirtRange range, UserView view)
       : user_(&memory), pin_(&pin), va_(range.start), left_(range.size()), view_(std::move(view)) {}
+  MemoryWindow(MemoryWindow&& other) noexcept
+      : user_(other.user_),
+        pin_(other.pin_),
+        host_(other.host_),
+        va_(other.va_),
+        left_(std::exchange(other.left_, 0)),
+        view_(std::move(other.view_)) {}
+  MemoryWindow& operator=(MemoryWindow&& other) noexcept {
+    user_ = other.user_;
+    pin_ = other.pin_;
+    host_ = other.host_;
+    va_ = other.va_;
+    left_ = std::exchange(other.left_, 0);
+    view_ = std::move(other.view_);
+    return *this;
+  }
 
   uint64_t left() const { return left_; }
   uint64_t address() const {

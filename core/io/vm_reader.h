@@ -15,7 +15,8 @@
 //
 // Thread safety: a reader is used by one thread; one of user memory by the thread of its pin, and
 // the pin, the space and its view registry outlive it. Copies of an Infallible one are independent;
-// a Fallible one is move-only, since it may be registered as a view of its space.
+// a Fallible one is move-only, since it may be registered as a view of its space, and has nothing
+// left once it was moved from.
 //
 // Failure. Infallible: only of single values, OUT_OF_RANGE if fewer bytes remain. Fallible: a page
 // fault goes to the space's handler, if any, and the access goes on; if it is not resolved, a copy

@@ -121,10 +121,11 @@ void KernelSpace::Split(const CpuPin& pin, VirtRange area, VirtAddr middle) {
   CheckAfterStep(pin);
 }
 
-absl::Status KernelSpace::Unmap(const CpuPin& pin, VirtRange area) {
+absl::Status KernelSpace::Unmap(const CpuPin& pin, VirtRange area, paddock::Wait wait) {
   PendingFlush flush;
   {
-    absl::StatusOr<CursorMut> cursor = table_->OpenCursorMut(pin, area, {.intent = Intent::kNoMap});
+    absl::StatusOr<CursorMut> cursor =
+        table_->OpenCursorMut(pin, area, {.intent = Intent::kNoMap, .wait = wait});
     if (!cursor.ok()) return cursor.status();
     // All of it: a cursor of the area's owner may have unmapped something before, and a CPU may not
     // have acknowledged that flush yet. First, so that what is unmapped now merges into one range;
@@ -147,7 +148,7 @@ PendingFlush KernelSpace::UnmapAll(CursorMut& cursor) {
 void KernelSpace::Abandon(VirtRange area) {
   if (const std::optional<CpuId> cpu = cpus_.CurrentCpu()) {
     const absl::StatusOr<CpuPin> pin = cpus_.Pin(*cpu);
-    if (pin.ok() && Unmap(*pin, area).ok()) return;
+    if (pin.ok() && Unmap(*pin, area, paddock::Wait::kForever).ok()) return;
   }
   SpinLockGuard guard(lock_);
   abandoned_.push_back(area);
@@ -159,7 +160,9 @@ void KernelSpace::UnmapAbandoned(const CpuPin& pin) {
     SpinLockGuard guard(lock_);
     abandoned.swap(abandoned_);
   }
-  while (!abandoned.empty() && Unmap(pin, abandoned.back()).ok()) abandoned.pop_back();
+  // Whoever still holds a cursor in one must not hold up the owners of others.
+  std::erase_if(abandoned,
+                [&](VirtRange area) { return Unmap(pin, area, paddock::Wait::kTry).ok(); });
   if (abandoned.empty()) return;
   SpinLockGuard guard(lock_);
   abandoned_.insert(abandoned_.end(), abandoned.begin(), abandoned.end());

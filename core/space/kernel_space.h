@@ -80,9 +80,10 @@ class KernelSpace {
 
   // Flushes what was destroyed and waits until all CPUs that are not idle have acknowledged: the
   // addresses are free then, the frames wait for a grace period only. Serves this CPU's mailbox
-  // meanwhile. Areas whose owners could not unmap them are unmapped first, unless this CPU holds a
-  // cursor that forbids to open one. What other CPUs are unmapping or flushing meanwhile is theirs:
-  // it may be neither unmapped nor free when this returns.
+  // meanwhile. Areas whose owners could not unmap them are unmapped first, but those in which
+  // somebody holds a cursor, and all of them if this CPU holds one of the kernel's table. What other
+  // CPUs are unmapping or flushing meanwhile is theirs: it may be neither unmapped nor free when
+  // this returns. Not inside a read-side section, nor with the pin of another machine (checked).
   void FlushDestroyedAreas(const CpuPin& pin);
 
   // Exact while nobody creates or destroys an area.
@@ -119,9 +120,9 @@ class KernelSpace {
   void CancelReservation(const CpuPin& pin, VirtRange area);
   // Makes two areas of `area`.
   void Split(const CpuPin& pin, VirtRange area, VirtAddr middle);
-  // Unmaps the area, which goes into quarantine. FAILED_PRECONDITION, RESOURCE_EXHAUSTED: as
-  // opening a cursor; nothing has changed.
-  absl::Status Unmap(const CpuPin& pin, VirtRange area);
+  // Unmaps the area, which goes into quarantine. FAILED_PRECONDITION, RESOURCE_EXHAUSTED,
+  // UNAVAILABLE: as opening a cursor; nothing has changed.
+  absl::Status Unmap(const CpuPin& pin, VirtRange area, paddock::Wait wait);
   // Unmaps all that `cursor` has locked. Returns what has to be flushed; for Quarantine, when the
   // cursor is gone.
   static PendingFlush UnmapAll(CursorMut& cursor);

@@ -219,7 +219,7 @@ absl::Status KVirtArea::SplitLeaf(const CpuPin& pin, VirtAddr border) {
 
 absl::Status KVirtArea::Destroy(const CpuPin& pin) {
   if (empty()) return absl::OkStatus();
-  absl::Status status = kernel_->Unmap(pin, range_);
+  absl::Status status = kernel_->Unmap(pin, range_, Wait::kForever);
   if (status.ok()) range_ = VirtRange{};
   return status;
 }

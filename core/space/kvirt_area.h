@@ -20,9 +20,11 @@
 //
 // The destructor takes no pin: it unmaps on the CPU that the thread is on. If the thread is on
 // none, or holds a cursor that forbids to open another, the area stays mapped until somebody with a
-// pin next reserves or flushes areas of this machine, at the latest the machine's destructor.
+// pin next reserves or flushes areas of this machine while no cursor is open in it, at the latest
+// the machine's destructor.
 //
-// Thread safety: one thread at a time; different areas from any threads. An area must not outlive
+// Thread safety: one thread at a time; different areas from any threads, which wait for each other's
+// cursors if they lie in one granule (docs/locking.md). An area must not outlive
 // its machine. Failure: on any error nothing has changed; tables that were made may stay, empty.
 // Cost: a cursor per call. Creating waits for a flush if no addresses are free but those of
 // destroyed areas, or if a huge page takes the place of a table that smaller ones left.

@@ -10,7 +10,10 @@
 //   (*machine)->Poll(*pin);                              // an interrupt point: call it often
 //
 // A thread that holds a pin must come to interrupt points: other CPUs wait for it to acknowledge
-// flushes. A CPU without a pin is idle and is never waited for.
+// flushes. A CPU without a pin is idle and is never waited for. Whatever waits is an interrupt point
+// of its own machine only: a thread that is on CPUs of two machines and waits in one (opening a
+// cursor, Sync, a flush of areas) keeps those waiting who need it in the other, and two such threads
+// can wait for each other for ever.
 //
 // A function that is given the pin of another machine returns INVALID_ARGUMENT if it returns a
 // status; Poll, Activate and read-side sections stop the process. The parts behind rcu(), bus() and

@@ -68,11 +68,12 @@ absl::Status VmSpace::CheckActive(const CpuPin& pin) const {
 
 absl::Status VmSpace::Resolve(const CpuPin& pin, VirtAddr va, Access access, WalkFault fault) {
   if (absl::Status status = CheckActive(pin); !status.ok()) return status;
-  if (fault_handler_) {
-    // The handler may make another space active here, and with it let go of the last owner of this
-    // one.
+  if (fault_handler_ != nullptr) {
+    // The handler may set another one, or make another space active here and with it let go of the
+    // last owner of this one.
+    const std::shared_ptr<const FaultHandler> handler = fault_handler_;
     const std::shared_ptr<VmSpace> self = shared_from_this();
-    if (absl::Status status = fault_handler_(*this, pin, va, access); !status.ok()) return status;
+    if (absl::Status status = (*handler)(*this, pin, va, access); !status.ok()) return status;
     return CheckActive(pin);
   }
   if (fault == WalkFault::kNotPresent) {

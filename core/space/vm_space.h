@@ -115,8 +115,11 @@ class VmSpace final : public std::enable_shared_from_this<VmSpace>, private User
     return table_->Walk(guard, va);
   }
 
-  // Set before the space is used by more than one thread.
-  void SetFaultHandler(FaultHandler handler) { fault_handler_ = std::move(handler); }
+  // Before the space is used by more than one thread. A handler may set another one, or none, for
+  // the faults after its own.
+  void SetFaultHandler(FaultHandler handler) {
+    fault_handler_ = handler ? std::make_shared<const FaultHandler>(std::move(handler)) : nullptr;
+  }
 
   // One 8-byte access at `va` as user code on this CPU makes it: through the TLB, on a miss through
   // the tables, setting accessed and dirty bits. INVALID_ARGUMENT: `va` is not a multiple of 8; the
@@ -174,9 +177,9 @@ class VmSpace final : public std::enable_shared_from_this<VmSpace>, private User
 
   Machine& machine_;
   const std::unique_ptr<PageTable<UserPtConfig>> table_;
-  FaultHandler fault_handler_;
-  const std::unique_ptr<ViewLedger> view_ledger_;  // null: the discipline is off
-  ViewRegistry* view_registry_;                    // null: nobody is asked
+  std::shared_ptr<const FaultHandler> fault_handler_;  // null: none
+  const std::unique_ptr<ViewLedger> view_ledger_;      // null: the discipline is off
+  ViewRegistry* view_registry_;                        // null: nobody is asked
 };
 
 }  // namespace paddock

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "paddock/stress/explore/options.h"
 
+#include <algorithm>
+
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/flag.h"
 #include "absl/flags/reflection.h"
@@ -47,17 +49,14 @@ absl::Status NoScenario(const std::string& name) {
 // Whole names, or the first part of several: "rcu" means rcu_retire, rcu_nested, ...
 absl::Status SetScenarios(const std::string& value, Options& options) {
   for (const std::string& name : std::vector<std::string>(absl::StrSplit(value, ','))) {
-    const size_t before = options.scenarios.size();
-    if (const model::Scenario* const exact = FindScenario(name)) {
-      options.scenarios.push_back(exact);
-      continue;
-    }
+    const bool exact = FindScenario(name) != nullptr;
+    bool is_known = false;
     for (const model::Scenario& scenario : AllScenarios()) {
-      if (scenario.name.starts_with(name + "_")) {
-        options.scenarios.push_back(&scenario);
-      }
+      if (scenario.name != name && (exact || !scenario.name.starts_with(name + "_"))) continue;
+      is_known = true;
+      if (!std::ranges::count(options.scenarios, &scenario)) options.scenarios.push_back(&scenario);
     }
-    if (options.scenarios.size() == before) return NoScenario(name);
+    if (!is_known) return NoScenario(name);
   }
   return absl::OkStatus();
 }
@@ -88,8 +87,10 @@ absl::Status SetBound(const std::string& value, Options& options) {
 }
 
 absl::Status SetDepth(const std::string& value, Options& options) {
-  if (absl::SimpleAtoi(value, &options.depth) && options.depth >= 1) return absl::OkStatus();
-  return Wrong("a depth is a number above 0");
+  if (absl::SimpleAtoi(value, &options.depth) && options.depth >= 1 && options.depth <= 100) {
+    return absl::OkStatus();
+  }
+  return Wrong("a depth is a number from 1 to 100");
 }
 
 absl::Status SetSeed(const std::string& value, Options& options) {
@@ -107,7 +108,8 @@ absl::Status SetExecutions(const std::string& value, Options& options) {
 }
 
 absl::Status SetBudget(const std::string& value, Options& options) {
-  if (absl::ParseDuration(value, &options.budget) && options.budget > absl::ZeroDuration()) {
+  if (absl::ParseDuration(value, &options.budget) && options.budget > absl::ZeroDuration() &&
+      options.budget < absl::InfiniteDuration()) {
     return absl::OkStatus();
   }
   return Wrong("a budget is a time like 500ms, 60s or 1h30m");

@@ -82,6 +82,21 @@ void ReaderAgainstRetire() {
              [&](const CpuPin& pin) { Replace(world.rcu, pin, root, second); }});
 }
 
+// Sealing orders the unlinking, whatever its own order is: here it only publishes the new object.
+void ReaderAgainstWeakUnlinking() {
+  RcuWorld world;
+  Object first(1);
+  Object second(2);
+  Root root(&first);
+  world.Run({[&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); },
+             [&](const CpuPin& pin) {
+               root.store(&second, sync::release);
+               world.rcu.Retire(pin, &first);
+               for (int i = 0; i < 3; ++i) world.rcu.Poll(pin);
+               if (first.reclaimed) model::Reach("reclaimed at once");
+             }});
+}
+
 void NestedReaderAgainstRetire() {
   RcuWorld world;
   Object first(1);
@@ -221,6 +236,11 @@ std::vector<model::Scenario> RcuScenarios() {
        .body = &ReaderAgainstRetire,
        .must_reach = {"sees the old object", "sees the new object", "reclaimed at once"},
        .least_executions = 1000,
+       .bound = 3},
+      {.name = "rcu_weak_unlink",
+       .what = "the same, unlinking by a store that is only a release",
+       .body = &ReaderAgainstWeakUnlinking,
+       .must_reach = {"sees the old object", "sees the new object", "reclaimed at once"},
        .bound = 3},
       {.name = "rcu_nested",
        .what = "the same with a section inside the reader's",

@@ -4,6 +4,7 @@
 
 #include "paddock/stress/explore/options.h"
 
+#include <algorithm>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -37,6 +38,12 @@ TEST(ExploreOptions, FirstPartOfANameMeansAFamily) {
   EXPECT_EQ(options->scenarios.back()->name, "spin_lock");
 }
 
+TEST(ExploreOptions, AScenarioThatIsNamedTwiceIsRunOnce) {
+  const absl::StatusOr<Options> options = ParseOptions({"--scenario=rcu,rcu_retire,rcu"});
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(std::ranges::count(options->scenarios, "rcu_retire", &model::Scenario::name), 1);
+}
+
 TEST(ExploreOptions, TokenNamesItsScenario) {
   const absl::StatusOr<Options> options = ParseOptions({"--replay=spin_lock:3t1.7r2"});
   ASSERT_TRUE(options.ok());
@@ -50,7 +57,9 @@ TEST(ExploreOptions, WrongValuesAreRefusedWithTheRule) {
               HasSubstr("no scenario 'lock_spin'; there are spin"));
   EXPECT_THAT(ErrorOf("--strategy=bfs"), HasSubstr("strategies are dfs, pct and random"));
   EXPECT_THAT(ErrorOf("--bound=two"), HasSubstr("number of deviations"));
-  EXPECT_THAT(ErrorOf("--depth=0"), HasSubstr("above 0"));
+  EXPECT_THAT(ErrorOf("--depth=0"), HasSubstr("from 1 to 100"));
+  EXPECT_THAT(ErrorOf("--depth=101"), HasSubstr("from 1 to 100"));
+  EXPECT_THAT(ErrorOf("--budget=inf"), HasSubstr("a time like"));
   EXPECT_THAT(ErrorOf("--seed=x"), HasSubstr("a seed is a number"));
   EXPECT_THAT(ErrorOf("--executions=0"), HasSubstr("above 0"));
   EXPECT_THAT(ErrorOf("--budget=60"), HasSubstr("a time like"));

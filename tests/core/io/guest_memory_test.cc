@@ -144,6 +144,17 @@ TEST_F(GuestMemoryTest, BadRegionsAreRefusedWithTheirAddress) {
   EXPECT_TRUE(IsOk(create(PhysAddr((uint64_t{1} << 52) - 2 * kPageSize), bytes)));
 }
 
+TEST_F(GuestMemoryTest, ARegionThatWasMovedFromIsEmpty) {
+  GuestRegion region(PhysAddr(0x1000), NewSegment(1));
+  GuestRegion other(std::move(region));
+  EXPECT_TRUE(region.bytes().empty());  // NOLINT(bugprone-use-after-move)
+  region = std::move(other);
+  EXPECT_EQ(region.bytes().size(), kPageSize);
+  std::vector<GuestRegion> regions;
+  regions.push_back(std::move(other));  // NOLINT(bugprone-use-after-move)
+  EXPECT_TRUE(Refused(GuestMemory::Create(std::move(regions)), StatusCode::kInvalidArgument));
+}
+
 TEST_F(GuestMemoryTest, NoRegionsAreAllHole) {
   const GuestMemory none = Must(GuestMemory::Create({}));
   EXPECT_TRUE(Refused(none.ReadVal<uint8_t>(0), StatusCode::kOutOfRange));

@@ -50,6 +50,38 @@ TEST_F(UserMemoryTest, ReadingSetsAccessedAndWritingSetsDirty) {
             kReadWriteUser.flags | PageFlags::kAccessed | PageFlags::kDirty);
 }
 
+TEST_F(UserMemoryTest, ReadersAndWritersThatWereMovedFromHaveNothingLeft) {
+  const auto space = NewSpace();
+  MapNew(*space, Page(1));
+  space->Activate(pin());
+  auto reader = Must(space->Reader(pin(), VirtAddr(0x1000), 8));
+  auto writer = Must(space->Writer(pin(), VirtAddr(0x1000), 8));
+  auto other_reader = std::move(reader);
+  auto other_writer = std::move(writer);
+  // NOLINTBEGIN(bugprone-use-after-move)
+  EXPECT_TRUE(Refused(reader.ReadVal<uint64_t>(), StatusCode::kOutOfRange));
+  EXPECT_TRUE(Refused(writer.WriteVal<uint64_t>(1), StatusCode::kOutOfRange));
+  EXPECT_EQ(other_reader.Read(writer).bytes, 0u);
+  // NOLINTEND(bugprone-use-after-move)
+  reader = std::move(other_reader);
+  EXPECT_EQ(other_reader.remain(), 0u);  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(reader.Read(other_writer).bytes, 8u);
+}
+
+TEST_F(UserMemoryTest, AHandlerMaySetAnother) {
+  const auto space = NewSpace();
+  const std::vector<uint64_t> captured(100, 7);
+  int calls = 0;
+  space->SetFaultHandler([&, captured](VmSpace& here, const CpuPin&, VirtAddr, Access) {
+    here.SetFaultHandler(nullptr);
+    calls += captured.back() == 7 ? 1 : 0;
+    return absl::OkStatus();
+  });
+  space->Activate(pin());
+  EXPECT_TRUE(Refused(space->Load(pin(), VirtAddr(0x1000)), StatusCode::kNotFound));
+  EXPECT_EQ(calls, 1);
+}
+
 TEST_F(UserMemoryTest, PermissionsOfThePageAreKept) {
   const auto space = NewSpace();
   MapNew(*space, Page(1), kReadUser);
