@@ -231,6 +231,9 @@ Exploration Explorer::ReplaySchedule(const Schedule& schedule) {
                                    .message = Text(execution.failure().message),
                                    .token = EncodeSchedule(execution.schedule()),
                                    .trace = FormatTrace(execution.trace())};
+    } else if (execution.schedule() != schedule) {
+      result.unmet.push_back(
+          "the execution never came to what the schedule says: it was made with other sources");
     }
   }
   result.seconds = static_cast<double>(MonotonicNs() - start_ns) * 1e-9;

@@ -75,7 +75,8 @@ class Explorer {
     return Run(search, [](const Exploration&) { return true; });
   }
 
-  // The one execution that the schedule describes.
+  // The one execution that the schedule describes. It counts as a promise that was not kept if
+  // nothing fails and the scenario never comes to what the schedule says.
   Exploration ReplaySchedule(const Schedule& schedule);
 
  private:

@@ -105,6 +105,7 @@ std::vector<Row> ExploreAll(const Options& options, absl::Status& delivered) {
     explore(*scenario, share(options.scenarios.size() - rows.size() + 1), rows.back());
     if (rows.back().CutOff()) cut_off.push_back(rows.size() - 1);
   }
+  if (!cut_off.empty()) delivered.Update(WriteText("again, with the time left over:\n", stdout));
   for (size_t i = 0; i < cut_off.size(); ++i) {
     Row& row = rows[cut_off[i]];
     const absl::Duration budget = share(cut_off.size() - i);

@@ -14,7 +14,7 @@
 #include "paddock/stress/flag_reader.h"
 
 ABSL_FLAG(std::string, scenario, "",
-          "names or first parts of names, separated by commas (default: all)");
+          "names, or what stands before an underscore in them, separated by commas (default: all)");
 ABSL_FLAG(std::string, strategy, "",
           "dfs: every schedule up to a bound; pct: random priorities; random (default: dfs)");
 ABSL_FLAG(std::string, bound, "", "dfs: deviations, or none (default: each scenario's own)");
@@ -188,6 +188,8 @@ std::string Help() {
   }
   absl::StrAppend(
       &text,
+      "\nColumns: executions that ran to their end; pruned: cut short, since they repeat others;\n"
+      "the highest bound that was finished; complete: every execution within the bound was run.\n"
       "\nExit status: 0 nothing found; 1 a violation, or a scenario that did not keep "
       "its promises;\n2 bad usage; 3 a report, or this output, cannot be written; 130 or "
       "143 SIGINT or SIGTERM left\nscenarios out.\n");

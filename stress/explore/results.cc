@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 #include "paddock/stress/report/text_format.h"
 
@@ -63,14 +64,18 @@ std::string Explain(const Row& row) {
 std::string Verdict(const std::vector<Row>& rows) {
   const uint64_t failed = CountOf(rows, Outcome::kFailed);
   const uint64_t not_run = CountOf(rows, Outcome::kNotRun);
-  uint64_t cut_off = 0;
-  for (const Row& row : rows) cut_off += row.CutOff() ? 1 : 0;
+  std::vector<std::string> cut_off;
+  for (const Row& row : rows) {
+    if (row.CutOff()) cut_off.push_back(row.scenario);
+  }
   std::string text = absl::StrFormat("\n%s: %d of %d scenarios passed",
                                      failed != 0    ? "FAIL"
                                      : not_run != 0 ? "INTERRUPTED"
                                                     : "PASS",
                                      CountOf(rows, Outcome::kPassed), rows.size());
-  if (cut_off != 0) absl::StrAppendFormat(&text, "; %d not searched up to their bound", cut_off);
+  if (!cut_off.empty()) {
+    absl::StrAppend(&text, "; not searched up to the bound: ", absl::StrJoin(cut_off, ", "));
+  }
   if (not_run != 0) absl::StrAppendFormat(&text, "; %d not run", not_run);
   return text + "\n";
 }

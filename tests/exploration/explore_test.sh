@@ -19,9 +19,12 @@ expect 0 "spin_lock" "${QUICK[@]}" --json="$TMP/o.json" --junit="$TMP/o.xml"
 expect_so "the rows are written" grep -qF '"scenario": "spin_lock"' "$TMP/o.json"
 expect_so "the cases are written" grep -qF "</testsuites>" "$TMP/o.xml"
 
-expect 0 "PASS: 1 of 1 scenarios passed; 1 not searched up to their bound" "${QUICK[@]}"
+expect 0 "PASS: 1 of 1 scenarios passed; not searched up to the bound: spin_lock" "${QUICK[@]}"
 expect 0 "PASS: 1 of 1 scenarios passed" --scenario=spin_lock
 expect 1 "the search was cut off" --scenario=kernel_reuse --executions=3
+
+expect 0 "PASS: 1 of 1" --replay=spin_lock:-
+expect 1 "made with other sources" --replay=spin_lock:99999t2
 
 expect_order "${QUICK[@]}"
 

@@ -165,7 +165,7 @@ expect 3 "cannot read tools/mutants/list" ./paddock mutants --list
 # Bad usage, and one at a time.
 list one crazy "explore scenario"
 expect 2 "no mutant 'two'" ./paddock mutants --only=one,two
-expect 2 "--budget is a number of seconds above 0, not '0'" ./paddock mutants --budget=0
+expect 2 "--budget is a number of seconds above 0, as 20 or 20s, not '0'" ./paddock mutants --budget=0
 expect 2 "mutants has no flag '--frobnicate'" ./paddock mutants --frobnicate
 expect 0 "usage: ./paddock mutants" ./paddock mutants --help
 expect 3 "cannot write $work/nowhere/rows" ./paddock mutants --json="$work/nowhere/rows"

@@ -41,8 +41,9 @@ parse_mutants_flags() {
       --json=?*) mutants_json=${argument#*=} ;;
       --budget=*)
         mutants_budget=${argument#*=}
+        mutants_budget=${mutants_budget%s}
         [[ $mutants_budget =~ ^[1-9][0-9]{0,5}$ ]] ||
-          usage_error "--budget is a number of seconds above 0, not '$mutants_budget'"
+          usage_error "--budget is a number of seconds above 0, as 20 or 20s, not '${argument#*=}'"
         ;;
       *) usage_error "mutants has no flag '$argument'. See ./paddock mutants --help." ;;
     esac
@@ -64,7 +65,7 @@ select_mutants() {
 list_mutants() {
   local name
   for name in "${mutants_selected[@]}"; do
-    printf '%-34s %s\n' "$name" "${mutant_bug[$name]}"
+    printf '%-42s %s\n' "$name" "${mutant_bug[$name]}"
   done
 }
 
@@ -248,7 +249,7 @@ run_mutants() {
     : 2> /dev/null > "$mutants_json.part" || fail_environment "cannot write $mutants_json"
   fi
   check_unmutated
-  printf '%-34s %-62s %s\n' mutant "caught by" cost
+  printf '%-42s %-62s %s\n' mutant "caught by" cost
   for name in "${mutants_selected[@]}"; do
     run_mutant "$name"
     case $verdict in
@@ -256,7 +257,7 @@ run_mutants() {
       survived) survived=$((survived + 1)) ;;
       error) broken=$((broken + 1)) ;;
     esac
-    printf '%-34s %-62s %s\n' "$name" "${caught_by:-${verdict^^}}" "$cost"
+    printf '%-42s %-62s %s\n' "$name" "${caught_by:-${verdict^^}}" "$cost"
     rows+=${rows:+$',\n'}$(json_row "$name")
   done
   if [[ -n $mutants_json ]]; then
