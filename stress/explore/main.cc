@@ -105,13 +105,16 @@ std::vector<Row> ExploreAll(const Options& options, absl::Status& delivered) {
     explore(*scenario, share(options.scenarios.size() - rows.size() + 1), rows.back());
     if (rows.back().CutOff()) cut_off.push_back(rows.size() - 1);
   }
-  if (!cut_off.empty()) delivered.Update(WriteText("again, with the time left over:\n", stdout));
+  bool begun_again = false;
   for (size_t i = 0; i < cut_off.size(); ++i) {
     Row& row = rows[cut_off[i]];
     const absl::Duration budget = share(cut_off.size() - i);
     // It starts again: less than before would find nothing new.
     if (budget < 2 * absl::Seconds(row.result->seconds)) continue;
     if (row.outcome() == Outcome::kFailed) row.result.reset();
+    if (!std::exchange(begun_again, true)) {
+      delivered.Update(WriteText("again, with the time left over:\n", stdout));
+    }
     explore(*options.scenarios[cut_off[i]], budget, row);
   }
   return rows;
