@@ -83,18 +83,21 @@ void ReaderAgainstRetire() {
 }
 
 // Sealing orders the unlinking, whatever its own order is: here it only publishes the new object.
+// The third CPU advances the epoch.
 void ReaderAgainstWeakUnlinking() {
   RcuWorld world;
   Object first(1);
   Object second(2);
+  Object others(3);
   Root root(&first);
-  world.Run({[&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); },
-             [&](const CpuPin& pin) {
+  world.Run({[&](const CpuPin& pin) {
                root.store(&second, sync::release);
                world.rcu.Retire(pin, &first);
-               for (int i = 0; i < 3; ++i) world.rcu.Poll(pin);
+               world.rcu.Poll(pin);
                if (first.reclaimed) model::Reach("reclaimed at once");
-             }});
+             },
+             [&](const CpuPin& pin) { world.rcu.Retire(pin, &others); },
+             [&](const CpuPin& pin) { ReadTwice(world.rcu, pin, root); }});
 }
 
 void NestedReaderAgainstRetire() {
@@ -238,7 +241,7 @@ std::vector<model::Scenario> RcuScenarios() {
        .least_executions = 1000,
        .bound = 3},
       {.name = "rcu_weak_unlink",
-       .what = "the same, unlinking by a store that is only a release",
+       .what = "unlinking by a store that is only a release, while a third CPU advances the epoch",
        .body = &ReaderAgainstWeakUnlinking,
        .must_reach = {"sees the old object", "sees the new object", "reclaimed at once"},
        .bound = 3},
