@@ -30,16 +30,20 @@ BenchWorld& BenchWorld::Get() {
     PADDOCK_CHECK(machine.ok(), "the benchmarks' machine cannot be created");
     created->machine = *std::move(machine);
     const CpuPin pin = PinOrStop(*created->machine, 0);
-    auto space = VmSpace::Create(*created->machine, pin);
-    PADDOCK_CHECK(space.ok(), "the benchmarks' space cannot be created");
-    created->space = *std::move(space);
+    for (auto* const space : {&created->never_run, &created->run}) {
+      auto made = VmSpace::Create(*created->machine, pin);
+      PADDOCK_CHECK(made.ok(), "a space of the benchmarks cannot be created");
+      *space = *std::move(made);
+    }
     return created;
   }();
   return *world;
 }
 
-BenchThread::BenchThread(int index)
-    : world_(BenchWorld::Get()), pin_(PinOrStop(*world_.machine, static_cast<uint32_t>(index))) {
+BenchThread::BenchThread(int index, SpaceKind kind)
+    : world_(BenchWorld::Get()),
+      space_(kind == SpaceKind::kRun ? *world_.run : *world_.never_run),
+      pin_(PinOrStop(*world_.machine, static_cast<uint32_t>(index))) {
   // 512 GiB apart: another entry of the root for each thread.
   const VirtAddr start((static_cast<uint64_t>(index) + 1) << 39);
   region_ = VirtRange{start, start.Plus(kRegionPages * kPageSize)};

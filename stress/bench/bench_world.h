@@ -19,10 +19,15 @@ inline constexpr uint32_t kMaxThreads = 16;
 // Pages of one thread's region: one leaf table.
 inline constexpr uint64_t kRegionPages = 512;
 
-// One space that is active on no CPU, in a machine with kMaxThreads CPUs.
+// Which space a thread works in. Once a CPU has run a space, each flush of it is counted where all
+// its dispatchers count: what is measured without that stays in a space that no CPU ever runs.
+enum class SpaceKind : uint8_t { kNeverRun, kRun };
+
+// A machine with kMaxThreads CPUs and a space of each kind.
 struct BenchWorld {
   std::unique_ptr<Machine> machine;
-  std::shared_ptr<VmSpace> space;
+  std::shared_ptr<VmSpace> never_run;
+  std::shared_ptr<VmSpace> run;
 
   // Created on first use; the process stops if it cannot be.
   static BenchWorld& Get();
@@ -32,7 +37,7 @@ struct BenchWorld {
 // another's.
 class BenchThread {
  public:
-  explicit BenchThread(int index);
+  explicit BenchThread(int index, SpaceKind kind = SpaceKind::kNeverRun);
   // Unmaps the region and reclaims.
   ~BenchThread();
   BenchThread(const BenchThread&) = delete;
@@ -40,7 +45,7 @@ class BenchThread {
 
   const CpuPin& pin() const { return pin_; }
   Machine& machine() { return *world_.machine; }
-  VmSpace& space() { return *world_.space; }
+  VmSpace& space() { return space_; }
 
   VirtRange region() const { return region_; }
   VirtRange Page(uint64_t index) const {
@@ -54,6 +59,7 @@ class BenchThread {
 
  private:
   BenchWorld& world_;
+  VmSpace& space_;
   CpuPin pin_;
   VirtRange region_;
 };

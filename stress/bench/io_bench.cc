@@ -40,7 +40,7 @@ USegment NewSegment(BenchThread& thread, uint64_t bytes) {
 // A thread whose region is mapped and whose space is active while it lives.
 class ActiveThread {
  public:
-  explicit ActiveThread(benchmark::State& state) : thread_(state.thread_index()) {
+  explicit ActiveThread(benchmark::State& state) : thread_(state.thread_index(), SpaceKind::kRun) {
     thread_.MapAll();
     thread_.space().Activate(thread_.pin());
   }
