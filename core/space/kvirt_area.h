@@ -24,10 +24,10 @@
 // the machine's destructor.
 //
 // Thread safety: one thread at a time; different areas from any threads, which wait for each other's
-// cursors if they lie in one granule (docs/locking.md). An area must not outlive
-// its machine. Failure: on any error nothing has changed; tables that were made may stay, empty.
-// Cost: a cursor per call. Creating waits for a flush if no addresses are free but those of
-// destroyed areas, or if a huge page takes the place of a table that smaller ones left.
+// cursors if they lie in one granule (docs/locking.md). An area must not outlive its machine.
+// Failure: on any error nothing has changed; tables that were made may stay, empty. Cost: a cursor
+// per call. Creating waits for a flush if no addresses are free but those of destroyed areas, or if
+// a huge page takes the place of a table that smaller ones left.
 
 #ifndef PADDOCK_CORE_SPACE_KVIRT_AREA_H_
 #define PADDOCK_CORE_SPACE_KVIRT_AREA_H_
