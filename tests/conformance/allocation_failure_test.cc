@@ -17,22 +17,13 @@
 namespace paddock {
 namespace {
 
-struct HasFailingAllocator {
-  TableWorld::Options Options() {
-    TableWorld::Options options;
-    options.frames.wrap_allocator = FailingAllocator::Wrap(&failing);
-    return options;
-  }
-  FailingAllocator* failing = nullptr;
-};
-
 template <typename F>
 class AllocationFailure : protected HasFailingAllocator, public TableTest<BareConfig<F>> {
  protected:
   using Base = TableTest<BareConfig<F>>;
   using Geo = Geometry<F>;
 
-  AllocationFailure() : Base(HasFailingAllocator::Options()) {}
+  AllocationFailure() : Base(HasFailingAllocator::Failing(TableWorld::Options())) {}
 
   // Tries `operation(arm)`, which returns a status, with no allocation succeeding after it called
   // arm(), then with one, and so on. Each failure must leave the meaning of the table, the frames

@@ -21,14 +21,6 @@ using absl::StatusCode;
 constexpr PhysAddr kDevice{uint64_t{1} << 40};
 constexpr uint64_t kHuge = 512 * kPageSize;
 
-struct HasFailingAllocator {
-  Machine::Options Failing(Machine::Options options) {
-    options.frames.wrap_allocator = FailingAllocator::Wrap(&failing);
-    return options;
-  }
-  FailingAllocator* failing = nullptr;
-};
-
 class KernelAreasFailing : protected HasFailingAllocator, public KernelAreaTest {
  protected:
   KernelAreasFailing()

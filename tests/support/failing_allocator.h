@@ -112,6 +112,21 @@ class FailingAllocator final : public FrameAllocator {
   sync::Atomic<uint64_t> failures_{0};
 };
 
+// What must be there before the world that it fails: a variable, or a first base class.
+//
+//   HasFailingAllocator memory;
+//   auto machine = Machine::Create(memory.Failing(std::move(options)));
+//   memory.failing->FailFrom(1);
+struct HasFailingAllocator {
+  // The same options, with an allocator that fails on command.
+  template <typename Options>
+  Options Failing(Options options) {
+    options.frames.wrap_allocator = FailingAllocator::Wrap(&failing);
+    return options;
+  }
+  FailingAllocator* failing = nullptr;  // set when the world is created
+};
+
 }  // namespace paddock
 
 #endif  // PADDOCK_TESTS_SUPPORT_FAILING_ALLOCATOR_H_

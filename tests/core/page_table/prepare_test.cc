@@ -16,19 +16,10 @@ namespace {
 
 using absl::StatusCode;
 
-struct HasFailingAllocator {
-  TableWorld::Options Failing() {
-    TableWorld::Options options;
-    options.frames.wrap_allocator = FailingAllocator::Wrap(&failing);
-    return options;
-  }
-  FailingAllocator* failing = nullptr;
-};
-
 template <typename F>
 class PrepareTest : protected HasFailingAllocator, public TableTest<BareConfig<F>> {
  protected:
-  PrepareTest() : TableTest<BareConfig<F>>(HasFailingAllocator::Failing()) {}
+  PrepareTest() : TableTest<BareConfig<F>>(HasFailingAllocator::Failing(TableWorld::Options())) {}
 };
 
 using Formats = testing::Types<tiny::Format<3, 1>, tiny::Format<4, 2, 2>, x86_64::Format4>;

@@ -177,22 +177,18 @@ TEST_F(VmSpaceTest, DestroyingASpaceWaitsForNoGracePeriod) {
 }
 
 TEST_F(VmSpaceTest, NoFrameForTheRootIsAnErrorAndLeaksNothing) {
-  FailingAllocator* failing = nullptr;
-  Machine::Options options = SmallMachine();
-  options.frames.wrap_allocator = FailingAllocator::Wrap(&failing);
-  const auto other = Must(Machine::Create(std::move(options)));
+  HasFailingAllocator memory;
+  const auto other = Must(Machine::Create(memory.Failing(SmallMachine())));
   const CpuPin cpu = Must(other->Pin(CpuId{0}));
   const uint64_t before = other->frames().used_pages();
-  failing->FailFrom(1);
+  memory.failing->FailFrom(1);
   EXPECT_TRUE(Refused(VmSpace::Create(*other, cpu), StatusCode::kResourceExhausted));
   EXPECT_EQ(other->frames().used_pages(), before);
 }
 
 TEST_F(VmSpaceTest, NoFrameForATableLeavesTheItemWithItsOwner) {
-  FailingAllocator* failing = nullptr;
-  Machine::Options options = SmallMachine();
-  options.frames.wrap_allocator = FailingAllocator::Wrap(&failing);
-  const auto other = Must(Machine::Create(std::move(options)));
+  HasFailingAllocator memory;
+  const auto other = Must(Machine::Create(memory.Failing(SmallMachine())));
   const CpuPin cpu = Must(other->Pin(CpuId{0}));
   const auto space = Must(VmSpace::Create(*other, cpu));
   UFrame frame = Must(other->frames().Allocate(Untyped{}, Zeroing::kZero));
@@ -200,9 +196,9 @@ TEST_F(VmSpaceTest, NoFrameForATableLeavesTheItemWithItsOwner) {
   MappedFrames item(std::move(frame), kReadWriteUser);
   VmSpace::CursorMut cursor =
       Must(space->OpenCursorMut(cpu, {VirtAddr(0), VirtAddr(uint64_t{1} << 40)}));
-  failing->FailFrom(1);
+  memory.failing->FailFrom(1);
   EXPECT_TRUE(Refused(cursor.Map(std::move(item)), StatusCode::kResourceExhausted));
-  failing->Heal();
+  memory.failing->Heal();
   EXPECT_TRUE(IsOk(cursor.Map(std::move(item))));
   EXPECT_EQ(second.reference_count(), 2u);
 }
