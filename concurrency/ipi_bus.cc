@@ -32,8 +32,8 @@ Delivery IpiBus::Send(CpuId target, IpiRequest* request) {
       return Delivery::kCoalesced;
     }
     ++box.stats.kicks;
-    // order: release pairs with the acquire in HasPending.
-    box.pending.store(1, sync::release);
+    // order: relaxed: the queue is read under the lock, and the parker orders a CPU that sleeps.
+    box.pending.store(1, sync::relaxed);
   }
   box.parker.Unpark();
   return Delivery::kQueued;

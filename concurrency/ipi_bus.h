@@ -66,8 +66,8 @@ class IpiBus final : public CpuObserver {
 
   // Whether `cpu` has queued requests that no Poll has picked up. A hint.
   bool HasPending(CpuId cpu) const {
-    // order: acquire pairs with the release in Send, so that the queue is seen with it.
-    return mailboxes_.At(cpu).pending.load(sync::acquire) != 0;
+    // order: relaxed: PollSlow reads the queue under the lock.
+    return mailboxes_.At(cpu).pending.load(sync::relaxed) != 0;
   }
 
   // An interrupt point: handles everything that is pending on this CPU. Inside a Handle it does

@@ -231,12 +231,10 @@ void FrameTable::Retire(PhysAddr address, MetaSlot& slot) {
   slot.kind.load(sync::relaxed)->drop(*this, address, slot);
   slot.kind.store(nullptr, sync::relaxed);
   const uint32_t generation = slot.generation.load(sync::relaxed);
-  // order: release pairs with acquire loads of `generation`: who sees the new one sees that the
-  // frame's last use is over.
-  slot.generation.store(generation + 1, sync::release);
-  // order: release, for ForEachInUse and for checks of the count; the allocator orders the next
-  // use.
-  slot.ref_count.store(kRefUnused, sync::release);
+  // order: relaxed, both: the allocator orders the frame's next use, and nothing else is read by who
+  // finds it unused or of another generation.
+  slot.generation.store(generation + 1, sync::relaxed);
+  slot.ref_count.store(kRefUnused, sync::relaxed);
 }
 
 void FrameTable::FreeRun(PhysAddr start, uint64_t pages) {

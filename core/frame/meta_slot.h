@@ -79,8 +79,7 @@ struct alignas(64) MetaSlot {
   // Page-table nodes: written by the creator before publication; read by anyone.
   sync::Atomic<uint64_t> identity;
 
-  // How often the frame became unused, modulo 2^32. Written in state kRefBusy (release); read by
-  // anyone.
+  // How often the frame became unused, modulo 2^32. Written in state kRefBusy; read by anyone.
   sync::Atomic<uint32_t> generation;
   uint32_t spare;
 

@@ -8,9 +8,8 @@ namespace paddock {
 
 void ClaimWaiter::Rearm() {
   State woken = State::kWoken;
-  // order: acq_rel; a failure means kGranted, and the caller then relies on what the releaser
-  // published.
-  state_.compare_exchange(woken, State::kWaiting, sync::acq_rel, sync::acquire);
+  // order: relaxed, as in state().
+  state_.compare_exchange(woken, State::kWaiting, sync::relaxed, sync::relaxed);
 }
 
 void ClaimQueues::Bucket::Insert(ClaimWaiter& waiter) {
@@ -46,9 +45,8 @@ void ClaimQueues::Bucket::Wake(const MetaSlot& slot, uint64_t bits, Whom whom, I
     } else {
       Remove(*waiter);
     }
-    // order: release pairs with the acquire in state(); the granule is free, the waiter claims it
-    // anew.
-    waiter->state_.store(ClaimWaiter::State::kWoken, sync::release);
+    // order: relaxed; the granule is free, and the waiter's new claim acquires it.
+    waiter->state_.store(ClaimWaiter::State::kWoken, sync::relaxed);
     bus.Wake(cpu);
   }
 }
@@ -93,9 +91,9 @@ uint64_t ClaimQueues::HandOff(MetaSlot& slot, uint64_t bits) {
     handed |= waiter->bit_;
     const CpuId cpu = waiter->cpu_;
     bucket.Remove(*waiter);
-    // order: release publishes the releaser's work under the granule to the waiter's acquire load.
-    // The waiter cannot go away before it has taken the bucket's lock in Withdraw.
-    waiter->state_.store(ClaimWaiter::State::kGranted, sync::release);
+    // order: relaxed; the waiter takes the bucket's lock in Withdraw before it uses the granule, and
+    // before it goes away.
+    waiter->state_.store(ClaimWaiter::State::kGranted, sync::relaxed);
     bus_.Wake(cpu);
   }
   return handed;

@@ -53,9 +53,9 @@ class ClaimWaiter {
   ClaimWaiter(const ClaimWaiter&) = delete;
   ClaimWaiter& operator=(const ClaimWaiter&) = delete;
 
-  // order: acquire pairs with the release in ClaimQueues; what the releaser did before it let the
-  // granule go is visible to a waiter that was handed it.
-  State state() const { return state_.load(sync::acquire); }
+  // order: relaxed; a granule is used after a claim, which acquires, or after Withdraw, which takes
+  // the lock under which it was handed over.
+  State state() const { return state_.load(sync::relaxed); }
 
   // Goes back to waiting after a wake-up that did not help.
   void Rearm();

@@ -30,10 +30,9 @@ absl::Status Broken(const std::string& what) { return absl::InternalError(what);
 bool IsShared(FrameTable& frames, PhysAddr frame, const MetaVtable& kind) {
   if (!frames.Contains(frame)) return false;
   const MetaSlot& slot = frames.slot(frame);
-  // order: acquire, both, as for any look at who owns a frame; pairs with the release that
-  // published it.
-  const uint32_t count = slot.ref_count.load(sync::acquire);
-  return count != kRefUnused && count < kRefBusy && slot.kind.load(sync::acquire) == &kind;
+  // order: relaxed, both; loading the entry that names the frame acquired what published the frame.
+  const uint32_t count = slot.ref_count.load(sync::relaxed);
+  return count != kRefUnused && count < kRefBusy && slot.kind.load(sync::relaxed) == &kind;
 }
 
 }  // namespace

@@ -61,9 +61,7 @@ AccessResult CompleteAccess(FrameTable& frames, const TlbEntry& entry, VirtAddr 
   } else {
     result.value = sync::AtomicRef<uint64_t>(*word).load(sync::relaxed);
   }
-  // order: acquire, so that the look follows the access; it pairs with the bump when a frame is
-  // freed.
-  result.generation_now = frames.slot(entry.frame).generation.load(sync::acquire);
+  result.generation_now = frames.slot(entry.frame).generation.load(sync::seq_cst);
   return result;
 }
 

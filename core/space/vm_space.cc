@@ -100,8 +100,7 @@ UserLookup VmSpace::Lookup(const CpuPin& pin, VirtAddr va, Access access) {
   found.fault = filled.fault;
   if (filled.fault != WalkFault::kNone) return found;
   const PhysAddr frame = filled.entry->frame;
-  // order: acquire, as for an access through Load.
-  PADDOCK_DCHECK(machine_.frames().slot(frame).generation.load(sync::acquire) ==
+  PADDOCK_DCHECK(machine_.frames().slot(frame).generation.load(sync::seq_cst) ==
                      filled.entry->frame_generation,
                  "a TLB holds a frame that was freed");
   found.data = machine_.frames().Data(frame) + va.value() % kPageSize;

@@ -178,8 +178,7 @@ void TlbSystem::OnWake(const CpuPin& pin) {
   // the flush. Spaces that are not current wait for Activate, which compares anyway.
   PerCpu& cpu = per_cpu_.Get(pin);
   if (cpu.current != nullptr) CatchUp(pin, cpu, *cpu.current);
-  // order: acquire, pairs with the registration: the context is complete.
-  if (const TlbContext* machine = machine_context_.load(sync::acquire)) {
+  if (const TlbContext* machine = machine_context_.load(sync::seq_cst)) {
     CatchUpMachine(pin, cpu, *machine);
   }
 }

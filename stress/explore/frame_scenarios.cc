@@ -61,6 +61,23 @@ void TakingWhatIsBeingBuilt() {
              }});
 }
 
+// Somebody walks over all frames while one is made.
+void LookingAtAllFrames() {
+  SmallWorld world;
+  const UFrame there = world.NewFrame();
+  UFrame made;
+  uint32_t seen = 0;
+  world.Run({[&](const CpuPin&) { made = world.NewFrame(); },
+             [&](const CpuPin&) {
+               world.frames().ForEachInUse([&](PhysAddr, const MetaSlot& slot) {
+                 ++seen;
+                 model::Expect(slot.kind.load(sync::relaxed) == &MetaVtableOf<Untyped>(),
+                               "a frame in use is used as something");
+               });
+             }});
+  model::Reach(seen == 2 ? "saw the new frame" : "came too early");
+}
+
 // The last of two owners becomes the only one: what the other wrote is there.
 void BecomingTheOnlyOwner() {
   SmallWorld world;
@@ -153,6 +170,11 @@ std::vector<model::Scenario> FrameScenarios() {
        .body = &TakingWhatIsBeingBuilt,
        .must_reach = {"became an owner", "came too early"},
        .bound = 3},
+      {.name = "frames_in_use",
+       .what = "a frame is made while another thread looks at all frames in use",
+       .body = &LookingAtAllFrames,
+       .must_reach = {"saw the new frame", "came too early"},
+       .bound = 2},
       {.name = "frame_unique",
        .what = "one of two owners lets go while the other tries to become the only one",
        .body = &BecomingTheOnlyOwner,

@@ -170,6 +170,35 @@ void InterruptPointAgainstUnmap() {
              }});
 }
 
+// A pager unmaps a page to write it out. Once all have acknowledged the flush, what they wrote
+// through the old translation is there, and nothing more comes.
+void WritingAgainstPagingOut() {
+  World world;
+  MapPage(world);
+  const uint64_t tag = world.table().tlb_context().tag();
+  sync::Plain<int> contents;
+  {
+    const CpuPin pin = world.Pin(1);
+    world.tlb().Activate(pin, world.table().tlb_context());
+    AccessPage(world, pin, Page(0));
+  }
+  const auto write = [&](const CpuPin& pin) {
+    const bool mapped = world.tlb().soft_tlb(pin).Lookup(tag, Page(0)).has_value();
+    if (mapped) contents.Write(1);
+    model::Reach(mapped ? "writes" : "has been told");
+  };
+  world.Run({[&](const CpuPin& pin) {
+               world.UnmapAll(pin, Pages(0, 1));
+               contents.Read();
+             },
+             [&](const CpuPin& pin) {
+               write(pin);
+               world.Poll(pin);
+               write(pin);
+               world.tlb().Deactivate(pin);
+             }});
+}
+
 // The CPU goes idle with the translation in its TLB, and wakes while the flush goes on.
 void WakingAgainstUnmap() {
   World world;
@@ -281,6 +310,11 @@ std::vector<model::Scenario> ShootdownScenarios() {
        .what = "a CPU is told of a flush, and its sender waits for it",
        .body = &InterruptPointAgainstUnmap,
        .must_reach = {"fault"},
+       .bound = 2},
+      {.name = "shootdown_page_out",
+       .what = "a page is read after its flush, while a CPU writes to it",
+       .body = &WritingAgainstPagingOut,
+       .must_reach = {"writes", "has been told"},
        .bound = 2},
       {.name = "shootdown_wake",
        .what = "an idle CPU wakes with a translation that is being flushed",

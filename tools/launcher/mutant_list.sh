@@ -129,6 +129,20 @@ check_mutant() {
   done <<< "${mutant_catchers[$name]:-}"
 }
 
+# An order that is stronger than relaxed and weaker than seq_cst was chosen for a reason; a mutant that
+# weakens it shows that somebody would notice.
+check_orders() {
+  local file line name edits
+  while IFS=: read -r file line; do
+    edits=$(for name in "${mutant_names[@]}"; do
+      [[ ${mutant_file[$name]:-} != "$file" ]] || printf '%s' "${mutant_old[$name]:-}"
+    done)
+    grep -qxF -- "$line" <<< "$edits" || list_problem "no mutant weakens the order in $file: $line"
+  done < <(cd "$PADDOCK_ROOT" &&
+    grep -rE --include='*.h' --include='*.cc' '^ *[^/ ].*sync::(acquire|release|acq_rel)\>' \
+      arch core concurrency | grep -v '^concurrency/model/')
+}
+
 # Exits with status 3, naming all that is wrong.
 read_mutant_list() {
   local name mechanism
@@ -142,6 +156,7 @@ read_mutant_list() {
     [[ " ${mutant_mechanism[*]} " == *" $mechanism "* ]] ||
       list_problem "no mutant breaks the mechanism '$mechanism'"
   done
+  check_orders
   if ((${#list_problems[@]} > 0)); then
     fail_environment "${list_problems[@]}"
   fi
