@@ -8,6 +8,7 @@ whatever the build is: dbg and -Wl,-O1 are there to differ from what the user as
 """
 
 load("//tools:paddock.bzl", "PADDOCK_COPTS", "paddock_binary")
+load("//tools:program.bzl", "program_rule", "without_sanitizers")
 
 def _model_transition_impl(settings, attr):
     return {
@@ -15,11 +16,9 @@ def _model_transition_impl(settings, attr):
         "//command_line_option:compilation_mode": "dbg",
         "//command_line_option:platform_suffix": "model",
         "//command_line_option:copt": ["-O2", "-g0", "-UNDEBUG", "-fno-omit-frame-pointer", "-pthread"],
-        "//command_line_option:linkopt": [
-            option
-            for option in settings["//command_line_option:linkopt"]
-            if not option.startswith("-fsanitize")
-        ] + ["-Wl,-O1"],
+        "//command_line_option:linkopt": without_sanitizers(
+            settings["//command_line_option:linkopt"],
+        ) + ["-Wl,-O1"],
     }
 
 _model_transition = transition(
@@ -34,26 +33,9 @@ _model_transition = transition(
     ],
 )
 
-def _model_executable_impl(ctx):
-    program = ctx.attr.program[0]
-    executable = ctx.actions.declare_file(ctx.label.name)
-    ctx.actions.symlink(output = executable, target_file = ctx.executable.program, is_executable = True)
-    runfiles = ctx.runfiles(files = [ctx.executable.program])
-    return [DefaultInfo(
-        executable = executable,
-        runfiles = runfiles.merge(program[DefaultInfo].default_runfiles),
-    )]
+_model_test = program_rule(_model_transition, test = True)
 
-_ATTRIBUTES = {
-    "program": attr.label(executable = True, mandatory = True, cfg = _model_transition),
-    "_allowlist_function_transition": attr.label(
-        default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
-    ),
-}
-
-_model_test = rule(implementation = _model_executable_impl, attrs = _ATTRIBUTES, test = True)
-
-_model_binary = rule(implementation = _model_executable_impl, attrs = _ATTRIBUTES, executable = True)
+_model_binary = program_rule(_model_transition, executable = True)
 
 def paddock_model_test(name, srcs, deps = [], size = "small", **kwargs):
     """A GoogleTest on the model backend."""
