@@ -31,6 +31,9 @@ _GCC_COPTS = []
 PADDOCK_COPTS = _WARNINGS + select({
     "//tools:gcc": _GCC_COPTS,
     "//conditions:default": _CLANG_COPTS,
+}) + select({
+    "//tools:records_lines": ["-fsanitize=thread"],
+    "//conditions:default": [],
 })
 
 def paddock_library(name, hdrs = [], copts = [], visibility = None, **kwargs):
