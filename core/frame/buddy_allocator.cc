@@ -21,8 +21,8 @@ BuddyAllocator::BuddyAllocator(MetaSlot* slots, PhysRange memory, CpuRegistry& c
       cpus_(cpus),
       total_(static_cast<uint32_t>(memory.size() >> kPageBits)),
       magazine_capacity_(MagazineCapacity(total_, cpus.size())),
-      free_(slots, memory.start.PageNumber(), total_),
-      magazines_(cpus) {
+      magazines_(cpus),
+      free_(slots, memory.start.PageNumber(), total_) {
   SpinLockGuard guard(lock_);
   free_.InsertAll();
   shared_free_.Set(total_);

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one CPU does to itself, or to lists that all share, takes no line from those who do something
+// else.
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "paddock/arch/page_property.h"
+#include "paddock/core/frame/frame.h"
+#include "paddock/core/frame/untyped.h"
+#include "paddock/core/space/mapped_frames.h"
+#include "paddock/core/tlb/cpu_pool.h"
+#include "paddock/core/tlb/soft_tlb.h"
+#include "paddock/core/tlb/tag_table.h"
+#include "paddock/tests/scaling/scaling_world.h"
+#include "paddock/tests/support/status_checks.h"
+
+namespace paddock {
+namespace {
+
+constexpr uint32_t kCpus = 4;
+
+template <typename Step>
+void As(LineRecorder& recorder, const CpuPin& pin, Step step) {
+  RecordingScope scope(recorder, pin.cpu().value);
+  step();
+}
+
+// More frames than both magazines of a CPU hold.
+void ExhaustMagazines(Machine& machine) {
+  std::vector<UFrame> frames;
+  for (int i = 0; i < 3000; ++i) {
+    frames.push_back(Must(machine.frames().Allocate(Untyped{}, Zeroing::kLeave)));
+  }
+}
+
+TEST(FalseSharing, ExchangesOfMagazinesDisturbNobodyElse) {
+  ScalingWorld world(kCpus, Spaces::kOneNeverRun);
+  world.ForEachPage(EnsureMapped);
+  world.ForEachPage(EnsureUnmapped);
+  world.Settle();
+  world.FillMagazines();
+  LineRecorder recorder;
+  for (uint64_t i = 0; i < 16; ++i) {
+    world.cpus().OnEach([&](const CpuPin& pin) {
+      As(recorder, pin,
+         [&] { pin.cpu().value == 0 ? ExhaustMagazines(world.machine()) : Map(world, pin, i); });
+    });
+  }
+  EXPECT_EQ(recorder.transfers(), 0u) << recorder.Describe();
+}
+
+}  // namespace
+}  // namespace paddock
