@@ -108,7 +108,8 @@ class CpuPool {
   const uint32_t handful_;
   const std::function<std::unique_ptr<T>()> make_;
   mutable CpuLocal<Local> local_;
-  mutable SpinLock lock_;
+  // Apart from what every Take and Put reads.
+  alignas(kCpuStride) mutable SpinLock lock_;
   List shared_ ABSL_GUARDED_BY(lock_);
   std::vector<std::unique_ptr<T>> all_ ABSL_GUARDED_BY(lock_);
 };

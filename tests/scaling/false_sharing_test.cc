@@ -53,5 +53,27 @@ TEST(FalseSharing, ExchangesOfMagazinesDisturbNobodyElse) {
   EXPECT_EQ(recorder.transfers(), 0u) << recorder.Describe();
 }
 
+struct Pooled {
+  alignas(kCpuStride) Pooled* pool_next = nullptr;
+};
+
+TEST(FalseSharing, ExchangesOfHandfulsDisturbNobodyElse) {
+  ScalingWorld world(kCpus, Spaces::kOneNeverRun);
+  CpuPool<Pooled> pool(world.machine().cpus(), 4, [] { return std::make_unique<Pooled>(); });
+  const auto take_and_put = [&pool](const CpuPin& pin, uint32_t count) {
+    std::vector<Pooled*> taken;
+    for (uint32_t i = 0; i < count; ++i) taken.push_back(pool.Take(pin));
+    for (Pooled* const object : taken) pool.Put(pin, object);
+  };
+  world.cpus().OnEach([&](const CpuPin& pin) { take_and_put(pin, 4); });
+  LineRecorder recorder;
+  for (int round = 0; round < 16; ++round) {
+    world.cpus().OnEach([&](const CpuPin& pin) {
+      As(recorder, pin, [&] { take_and_put(pin, pin.cpu().value == 0 ? 100 : 1); });
+    });
+  }
+  EXPECT_EQ(recorder.transfers(), 0u) << recorder.Describe();
+}
+
 }  // namespace
 }  // namespace paddock
