@@ -10,7 +10,7 @@
 
 namespace paddock {
 
-SoftTlb::SoftTlb(uint32_t sets, uint32_t ways) : sets_(sets), ways_(ways), arrays_(kPageSizes) {
+SoftTlb::SoftTlb(uint32_t sets, uint32_t ways) : sets_(sets), ways_(ways) {
   PADDOCK_CHECK(std::has_single_bit(sets) && ways > 0, "a TLB needs 2^n sets and a way");
   PADDOCK_CHECK(sets_ * ways_ <= kMaxEntries, "a TLB of more entries than any has");
   for (Array& array : arrays_) {

@@ -21,12 +21,15 @@
 #ifndef PADDOCK_CORE_TLB_SOFT_TLB_H_
 #define PADDOCK_CORE_TLB_SOFT_TLB_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "paddock/arch/address.h"
 #include "paddock/arch/page_property.h"
+#include "paddock/concurrency/cpu.h"
+#include "paddock/concurrency/cpu_allocator.h"
 
 namespace paddock {
 
@@ -50,7 +53,7 @@ struct SoftTlbStats {
   uint64_t flushed = 0;    // entries dropped by flushes
 };
 
-class SoftTlb {
+class alignas(kCpuStride) SoftTlb {
  public:
   // Different page sizes that may be in use at once.
   static constexpr int kPageSizes = 6;
@@ -105,8 +108,8 @@ class SoftTlb {
     uint64_t bytes = 0;  // 0: not in use yet
     int bits = 0;        // invariant: of an address in a page; `bytes` is 1 << bits
     uint64_t live = 0;   // invariant: the lines with a tag other than 0
-    std::vector<Line> lines;
-    std::vector<uint32_t> next_victim;  // by set
+    std::vector<Line, CpuAllocator<Line>> lines;
+    std::vector<uint32_t, CpuAllocator<uint32_t>> next_victim;  // by set
   };
 
   uint64_t SetOf(const Array& array, VirtAddr page) const {
@@ -124,7 +127,7 @@ class SoftTlb {
   const uint64_t sets_;
   const uint64_t ways_;
   // invariant: ascending `bytes`, those not in use last.
-  std::vector<Array> arrays_;
+  std::array<Array, kPageSizes> arrays_;
   SoftTlbStats stats_;
 };
 

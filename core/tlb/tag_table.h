@@ -14,9 +14,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "paddock/concurrency/cpu.h"
+#include "paddock/concurrency/cpu_allocator.h"
+
 namespace paddock {
 
-class TagTable {
+class alignas(kCpuStride) TagTable {
  public:
   struct Slot {
     uint64_t tag = 0;  // 0: free
@@ -66,7 +69,7 @@ class TagTable {
 
  private:
   // invariant: `last_use` of a free slot is 0, of others above.
-  std::vector<Slot> slots_;
+  std::vector<Slot, CpuAllocator<Slot>> slots_;
   uint64_t clock_ = 0;
 };
 

@@ -75,5 +75,30 @@ TEST(FalseSharing, ExchangesOfHandfulsDisturbNobodyElse) {
   EXPECT_EQ(recorder.transfers(), 0u) << recorder.Describe();
 }
 
+// Heap neighbours by turns, as a machine makes those of its CPUs.
+TEST(FalseSharing, TlbsOfDifferentCpusShareNoLine) {
+  struct Tlb {
+    std::unique_ptr<SoftTlb> entries = std::make_unique<SoftTlb>(4, 3);
+    std::unique_ptr<TagTable> tags = std::make_unique<TagTable>(3);
+  };
+  ScalingWorld world(kCpus, Spaces::kOneNeverRun);
+  std::vector<Tlb> tlbs(kCpus);
+  LineRecorder recorder;
+  for (uint64_t i = 0; i < 64; ++i) {
+    world.cpus().OnEach([&](const CpuPin& pin) {
+      Tlb& tlb = tlbs[pin.cpu().value];
+      As(recorder, pin, [&] {
+        const uint64_t tag = 1 + i % 5;
+        const VirtAddr page(i * kPageSize);
+        tlb.tags->FindOrEvict(tag);
+        tlb.entries->Insert(tag, TlbEntry{page, kPageSize, PhysAddr(0), kReadWriteUser, 0});
+        tlb.entries->Find(tag, page);
+        tlb.entries->FlushRange(tag, VirtRange{page, page.Plus(kPageSize)});
+      });
+    });
+  }
+  EXPECT_EQ(recorder.transfers(), 0u) << recorder.Describe();
+}
+
 }  // namespace
 }  // namespace paddock
