@@ -11,8 +11,8 @@ TlbContext::TlbContext(TlbSystem& system, TlbScope scope)
     : system_(system),
       tag_(system.NextTag()),
       scope_(scope),
-      active_(system.cpus().size()),
-      holders_(system.cpus().size()) {
+      holders_(system.cpus().size()),
+      active_(system.cpus().size()) {
   if (scope_ == TlbScope::kMachine) system_.RegisterMachineContext(*this);
 }
 

@@ -100,5 +100,38 @@ TEST(FalseSharing, TlbsOfDifferentCpusShareNoLine) {
   EXPECT_EQ(recorder.transfers(), 0u) << recorder.Describe();
 }
 
+// On the heap, one of these spaces starts at each offset into a line.
+TEST(FalseSharing, SwitchingSpacesDisturbsNoWalk) {
+  ScalingWorld world(kCpus, Spaces::kOneNeverRun);
+  std::vector<std::shared_ptr<VmSpace>> spaces;
+  std::vector<std::unique_ptr<char[]>> gaps;
+  world.cpus().On(0, [&](const CpuPin& pin) {
+    for (int i = 0; i < 16; ++i) {
+      gaps.push_back(std::make_unique<char[]>(16 * (i % 4)));
+      spaces.push_back(Must(VmSpace::Create(world.machine(), pin)));
+    }
+  });
+  for (const std::shared_ptr<VmSpace>& space : spaces) {
+    world.cpus().OnEach([&](const CpuPin& pin) {
+      UFrame frame = Must(world.machine().frames().Allocate(Untyped{}, Zeroing::kLeave));
+      auto cursor = Must(space->OpenCursorMut(pin, world.Page(pin, 0)));
+      Must(cursor.Map(MappedFrames(std::move(frame), kReadWriteUser)));
+    });
+    LineRecorder recorder;
+    for (int round = 0; round < 8; ++round) {
+      world.cpus().OnEach([&](const CpuPin& pin) {
+        As(recorder, pin, [&] {
+          if (pin.cpu().value == 0) {
+            round % 2 == 0 ? space->Activate(pin) : world.machine().DeactivateSpace(pin);
+            return;
+          }
+          Must(space->OpenCursor(pin, world.Page(pin, 0)).status());
+        });
+      });
+    }
+    EXPECT_EQ(recorder.transfers(), 0u) << recorder.Describe();
+  }
+}
+
 }  // namespace
 }  // namespace paddock
