@@ -18,7 +18,8 @@
 
 namespace paddock {
 
-struct FrameRunChunk {
+// On lines of its own, as the batches that it belongs to.
+struct alignas(kCpuStride) FrameRunChunk {
   static constexpr uint32_t kRuns = 30;
 
   FrameRunChunk* next = nullptr;

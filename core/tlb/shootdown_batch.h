@@ -37,7 +37,8 @@
 
 namespace paddock {
 
-class ShootdownBatch final : public IpiRequest, private RcuHead {
+// On lines of its own: batches move between CPUs, their neighbours on the heap do not.
+class alignas(kCpuStride) ShootdownBatch final : public IpiRequest, private RcuHead {
  public:
   // The most ranges that a batch can hold apart; the threshold of a TlbSystem is at most this.
   static constexpr uint32_t kMaxRanges = 64;
