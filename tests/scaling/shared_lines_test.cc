@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which cache lines pass between CPUs that work in leaf tables of their own: docs/scaling.md.
+#include <cstdint>
+#include <cstdio>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "paddock/arch/address.h"
+#include "paddock/concurrency/rcu.h"
+#include "paddock/core/frame/frame.h"
+#include "paddock/core/frame/untyped.h"
+#include "paddock/tests/scaling/line_recorder.h"
+#include "paddock/tests/scaling/scaling_world.h"
+#include "paddock/tests/support/status_checks.h"
+
+namespace paddock {
+namespace {
+
+// Retired frames are sealed in batches of this many; fewer in a row see no seal.
+const uint64_t kBatch = RcuOptions{}.batch_size;
+const uint64_t kLessThanABatch = kBatch - 4;
+
+struct Case {
+  const char* name;
+  Spaces spaces;
+  PageStep prepare;
+  PageStep step;
+  uint64_t window;  // operations in a row, between which nothing is reclaimed
+};
+
+void PrintTo(const Case& each, std::ostream* out) { *out << each.name; }
+
+class SteadyState : public testing::TestWithParam<Case> {};
+
+TEST_P(SteadyState, NoLineIsWrittenByOneCpuAndTouchedByAnother) {
+  constexpr uint64_t kOperations = 2048;  // of each CPU
+  const Case& each = GetParam();
+  ScalingWorld world(3, each.spaces);
+  const auto window = [&] {
+    world.ForEachPage(each.prepare);
+    world.Settle();
+    world.FillMagazines();
+    return world.Record(each.step, each.window);
+  };
+  window();  // fills magazines, pools and software TLBs
+  for (uint64_t done = 0; done < kOperations; done += each.window) {
+    const Figure figure = window();
+    EXPECT_GT(figure.touches, 10 * figure.operations) << "the library is not instrumented";
+    ASSERT_EQ(figure.transfers, 0u) << "after " << done << " operations\n" << figure.report;
+  }
+}
+
+constexpr uint64_t kTable = ScalingWorld::kPages;
+
+INSTANTIATE_TEST_SUITE_P(
+    Operations, SteadyState,
+    testing::Values(Case{"LookUp", Spaces::kOneNeverRun, EnsureMapped, LookUp, kTable},
+                    Case{"Query", Spaces::kOneNeverRun, EnsureMapped, Query, kTable},
+                    Case{"Map", Spaces::kOneNeverRun, EnsureUnmapped, Map, kTable},
+                    Case{"Protect", Spaces::kOneNeverRun, EnsureMapped, Protect, kTable},
+                    Case{"Unmap", Spaces::kOneNeverRun, EnsureMapped, Unmap, kLessThanABatch},
+                    Case{"LookUpInOwnSpace", Spaces::kOneForEach, EnsureMapped, LookUp, kTable},
+                    Case{"QueryInOwnSpace", Spaces::kOneForEach, EnsureMapped, Query, kTable},
+                    Case{"MapInOwnSpace", Spaces::kOneForEach, EnsureUnmapped, Map, kTable},
+                    Case{"ProtectInOwnSpace", Spaces::kOneForEach, EnsureMapped, Protect, kTable},
+                    Case{"UnmapInOwnSpace", Spaces::kOneForEach, EnsureMapped, Unmap,
+                         kLessThanABatch},
+                    Case{"LookUpWhereAllRun", Spaces::kOneRunByAll, EnsureMapped, LookUp, kTable},
+                    Case{"QueryWhereAllRun", Spaces::kOneRunByAll, EnsureMapped, Query, kTable},
+                    Case{"MapWhereAllRun", Spaces::kOneRunByAll, EnsureUnmapped, Map, kTable},
+                    Case{"LoadInOwnSpace", Spaces::kOneForEach, EnsureMapped, Load, kTable},
+                    Case{"LoadWhereAllRun", Spaces::kOneRunByAll, EnsureMapped, Load, kTable}),
+    [](const testing::TestParamInfo<Case>& info) { return std::string(info.param.name); });
+
+// The control: in one leaf table, each cursor writes the table's lock word.
+TEST(OneLeafTable, IsSharedByItsUsers) {
+  constexpr uint32_t kCpus = 3;
+  constexpr uint64_t kRounds = 100;
+  ScalingWorld world(kCpus, Spaces::kOneNeverRun);
+  const Figure figure = world.Record(
+      [](ScalingWorld& w, const CpuPin& pin, uint64_t) {
+        // 64 pages apart: other lines of entries.
+        const VirtAddr start((ScalingWorld::kPages + 64 * pin.cpu().value) * kPageSize);
+        Must(w.space(pin).OpenCursorMut(pin, VirtRange{start, start.Plus(kPageSize)}).status());
+      },
+      kRounds);
+  EXPECT_GE(figure.transfers, kCpus * (kRounds - 1)) << figure.report;
+}
+
+void Report(const char* what, uint32_t cpus, const Figure& figure) {
+  std::printf("%s, %u CPUs: %.4f transfers per operation\n", what, cpus, figure.PerOperation());
+}
+
+class Reclamation : public testing::TestWithParam<uint32_t> {};
+
+// A batch of 64 frames is sealed and the epoch advanced twice, in one turn here. The epoch's line
+// comes to the CPU and goes back to everybody's next section: n transfers. The advances look at the
+// announcements of the others, who take those lines back: 2 (n - 1). CPUs that seal at the same time
+// would share the advances; here they do so one after the other.
+TEST_P(Reclamation, CostsThreeLinesForEachCpuAndBatch) {
+  const uint32_t cpus = GetParam();
+  ScalingWorld world(cpus, Spaces::kOneNeverRun);
+  Figure figure;
+  for (int round = 0; round < 2; ++round) {
+    world.ForEachPage(EnsureMapped);
+    world.Settle();
+    world.cpus().OnEach([&](const CpuPin& pin) {
+      const uint64_t ahead = pin.cpu().value * kBatch / cpus;
+      for (uint64_t i = 0; i < ahead; ++i) Unmap(world, pin, kTable - 1 - i);
+    });
+    figure = world.Record(Unmap, 384);
+  }
+  Report("unmap", cpus, figure);
+  RecordProperty("transfers_per_unmap", std::to_string(figure.PerOperation()));
+  EXPECT_GT(figure.transfers, 0u) << "nothing was reclaimed";
+  EXPECT_LE(figure.PerOperation(), (3.0 * cpus - 2) / kBatch) << figure.report;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cpus, Reclamation, testing::Values(2, 4, 8, 16));
+
+// Two magazines of 512 frames stand between a CPU and the allocator that all share. A CPU whose use
+// of frames swings wider gets frames that others had, and the slots that describe them.
+TEST(Magazines, FramesBeyondThemComeFromOthers) {
+  constexpr uint32_t kCpus = 4;
+  constexpr uint64_t kTurns = 48;
+  ScalingWorld world(kCpus, Spaces::kOneNeverRun);
+  std::vector<std::vector<UFrame>> held(kCpus);
+  for (std::vector<UFrame>& frames : held) frames.reserve(6 * kTable);
+  const auto turn = [&](const CpuPin& pin, uint64_t i) {
+    std::vector<UFrame>& frames = held[pin.cpu().value];
+    for (uint64_t count = 0; count < kTable; ++count) {
+      if (i % 12 < 6) {
+        frames.push_back(Must(world.machine().frames().Allocate(Untyped{}, Zeroing::kLeave)));
+      } else {
+        frames.pop_back();
+      }
+    }
+  };
+  LineRecorder recorder;
+  for (uint64_t i = 0; i < kTurns; ++i) {
+    if (i == 12) recorder.Clear();
+    // Another one comes first in each swing: else everybody gets the same frames again.
+    for (uint64_t cpu = 0; cpu < kCpus; ++cpu) {
+      world.cpus().On(static_cast<uint32_t>((cpu + i / 12) % kCpus), [&](const CpuPin& pin) {
+        RecordingScope scope(recorder, pin.cpu().value);
+        turn(pin, i);
+      });
+    }
+  }
+  const Figure figure{(kTurns - 12) * kTable * kCpus, recorder.touches(), recorder.transfers(),
+                      recorder.Describe()};
+  Report("allocate or free beyond magazines", kCpus, figure);
+  EXPECT_GT(figure.transfers, 0u) << "no magazine was exchanged";
+  EXPECT_LE(figure.PerOperation(), 0.6) << figure.report;
+}
+
+// How much of it is the transport's: a request, its queue and a parker for each other CPU.
+TEST(SharedFlush, CostsSoMuchForEachCpuThatIsTold) {
+  for (const PageStep step : {Protect, Unmap}) {
+    constexpr uint32_t kCpus = 3;
+    ScalingWorld world(kCpus, Spaces::kOneRunByAll);
+    Figure figure;
+    // The second round allows what the first forbade, which needs no flush.
+    for (int round = 0; round < 3; ++round) {
+      world.ForEachPage(EnsureMapped);
+      world.Settle();
+      figure = world.Record(step, 256);
+    }
+    Report(step == Protect ? "protect" : "unmap", kCpus, figure);
+    EXPECT_LE(figure.PerOperation(), 24) << figure.report;
+  }
+}
+
+}  // namespace
+}  // namespace paddock
