@@ -4,18 +4,23 @@
 
 #include <utility>
 
-#include "paddock/concurrency/check.h"
-#include "paddock/core/frame/frame.h"
-#include "paddock/core/frame/untyped.h"
 #include "paddock/core/space/mapped_frames.h"
 
 namespace paddock::bench {
 namespace {
 
-CpuPin PinOrStop(Machine& machine, uint32_t cpu) {
-  absl::StatusOr<CpuPin> pin = machine.Pin(CpuId{cpu});
-  PADDOCK_CHECK(pin.ok(), "a benchmark thread cannot be pinned");
-  return *std::move(pin);
+// Root entries from which threads have theirs; the others are for cases with places of their own.
+constexpr uint64_t kFirstRootEntry = 1;
+constexpr uint64_t kSharedRootEntry = 32;
+
+VirtRange RegionOf(int index, Place place) {
+  const auto number = static_cast<uint64_t>(index);
+  if (place == Place::kOwnRootEntry) {
+    const VirtAddr start((kFirstRootEntry + number) * kRootEntrySpan);
+    return VirtRange{start, start.Plus(kTableSpan)};
+  }
+  const VirtAddr start(kSharedRootEntry * kRootEntrySpan + number * (kTableSpan / 2));
+  return VirtRange{start, start.Plus(kTableSpan / 2)};
 }
 
 }  // namespace
@@ -25,52 +30,36 @@ BenchWorld& BenchWorld::Get() {
     auto* created = new BenchWorld;
     Machine::Options options;
     options.cpus = kMaxThreads;
-    options.memory_bytes = uint64_t{4} << 30;
-    auto machine = Machine::Create(std::move(options));
-    PADDOCK_CHECK(machine.ok(), "the benchmarks' machine cannot be created");
-    created->machine = *std::move(machine);
-    const CpuPin pin = PinOrStop(*created->machine, 0);
+    options.memory_bytes = uint64_t{8} << 30;
+    created->machine = Must(Machine::Create(std::move(options)));
+    const CpuPin pin = Must(created->machine->Pin(CpuId{0}));
     for (auto* const space : {&created->never_run, &created->run}) {
-      auto made = VmSpace::Create(*created->machine, pin);
-      PADDOCK_CHECK(made.ok(), "a space of the benchmarks cannot be created");
-      *space = *std::move(made);
+      *space = Must(VmSpace::Create(*created->machine, pin));
     }
     return created;
   }();
   return *world;
 }
 
-BenchThread::BenchThread(int index, SpaceKind kind)
+BenchThread::BenchThread(int index, Place place, SpaceKind kind)
     : world_(BenchWorld::Get()),
       space_(kind == SpaceKind::kRun ? *world_.run : *world_.never_run),
-      pin_(PinOrStop(*world_.machine, static_cast<uint32_t>(index))) {
-  // 512 GiB apart: another entry of the root for each thread.
-  const VirtAddr start((static_cast<uint64_t>(index) + 1) << 39);
-  region_ = VirtRange{start, start.Plus(kRegionPages * kPageSize)};
+      pin_(Must(world_.machine->Pin(CpuId{static_cast<uint32_t>(index)}))),
+      region_(RegionOf(index, place)) {
+  MapAll();
+  UnmapAll();
 }
 
 BenchThread::~BenchThread() { UnmapAll(); }
 
 void BenchThread::MapAll() {
-  auto cursor = space().OpenCursorMut(pin_, region_);
-  PADDOCK_CHECK(cursor.ok(), "the region cannot be locked");
-  while (cursor->remaining() > 0) {
-    auto frame = machine().frames().Allocate(Untyped{}, Zeroing::kLeave);
-    PADDOCK_CHECK(frame.ok(), "out of frames");
-    const absl::Status mapped = cursor->Map(MappedFrames(*std::move(frame), kReadWriteUser));
-    PADDOCK_CHECK(mapped.ok(), "a page cannot be mapped");
-  }
+  VmSpace::CursorMut cursor = OpenRegion();
+  while (cursor.remaining() > 0) Require(cursor.Map(MappedFrames(NewFrame(), kReadWriteUser)));
 }
 
 void BenchThread::UnmapAll() {
-  {
-    // The low anchor keeps the leaf table.
-    auto cursor =
-        space().OpenCursorMut(pin_, region_, {.intent = Intent::kNoMap, .anchor = Anchor::kLow});
-    PADDOCK_CHECK(cursor.ok(), "the region cannot be locked");
-    PADDOCK_CHECK(cursor->Unmap(region_.size()).ok(), "the region cannot be unmapped");
-  }
-  PADDOCK_CHECK(machine().Synchronize(pin_).ok(), "a benchmark is inside a section");
+  Require(OpenRegion().Unmap(region_.size()).status());
+  Reclaim();
 }
 
 }  // namespace paddock::bench

@@ -3,174 +3,181 @@
 #include "paddock/stress/bench/results.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "nlohmann/json.hpp"
-#include "paddock/stress/report/atomic_file.h"
 
 namespace paddock::bench {
 namespace {
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+// An interval that is no wider than this part of the target is as good as a point.
+constexpr double kNarrow = 0.1;
+
+bool Meets(double ratio, double target, Measure measure) {
+  return measure == Measure::kCost ? ratio <= target : ratio >= target;
 }
 
-double Spread(const std::vector<double>& values) {
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  return (*high - *low) / Median(values);
+// Of the repetitions of one round each, as multiples of L.
+std::vector<double> CostRatios(const Series& subject, const Series& reference) {
+  const std::vector<double> costs = subject.Ratios();
+  const std::vector<double> others = reference.Ratios();
+  std::vector<double> ratios;
+  for (size_t i = 0; i < std::min(costs.size(), others.size()); ++i) {
+    ratios.push_back(costs[i] / others[i]);
+  }
+  return ratios;
 }
-
-// Repetitions that differ by more than this say nothing about a ratio near its target, and neither
-// does a run in which threads that share nothing slow each other down by more than that.
-constexpr double kNoisySpread = 0.6;
-constexpr double kNoisyMachine = 1.1;
 
 }  // namespace
 
-std::optional<double> Row::target() const {
-  if (!to_one_thread) return std::nullopt;
-  return kTwoThreadTarget;
+std::string CaseId::Text() const { return absl::StrFormat("%s/threads:%d", name, threads); }
+
+std::vector<double> Series::Ns() const {
+  std::vector<double> ns;
+  ns.reserve(samples.size());
+  for (const Sample& sample : samples) ns.push_back(sample.ns);
+  return ns;
 }
 
-std::string Row::verdict() const {
-  if (!to_one_thread) return "";
-  if (*to_one_thread <= kTwoThreadTarget) return "pass";
-  return spread > kNoisySpread || machine_ratio > kNoisyMachine ? "noisy" : "miss";
+std::vector<double> Series::Ratios() const {
+  std::vector<double> ratios;
+  ratios.reserve(samples.size());
+  for (const Sample& sample : samples) ratios.push_back(sample.ns / sample.unit_ns);
+  return ratios;
 }
 
-void Results::Add(const std::string& name, int threads, double ns_per_operation) {
-  for (Case& each : samples_) {
-    if (each.name != name || each.threads != threads) continue;
-    each.ns.push_back(ns_per_operation);
+double ExcessPercent(double ratio, double target, Measure measure) {
+  return 100 * (measure == Measure::kCost ? ratio / target - 1 : 1 - ratio / target);
+}
+
+Verdict VerdictOf(const std::vector<double>& ratios, double target, Measure measure) {
+  const double median = Median(ratios);
+  const Interval interval = MedianInterval(ratios);
+  const bool straddles =
+      Meets(interval.low, target, measure) != Meets(interval.high, target, measure);
+  if (straddles && interval.high - interval.low > kNarrow * target) return Verdict::kNoisy;
+  return Meets(median, target, measure) ? Verdict::kPass : Verdict::kMiss;
+}
+
+const char* VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kNone:
+      return "";
+    case Verdict::kPass:
+      return "pass";
+    case Verdict::kMiss:
+      return "miss";
+    case Verdict::kNoisy:
+      return "noisy";
+  }
+  return "";
+}
+
+std::string Row::ReferenceText() const {
+  if (!comparison) return "";
+  if (!comparison->reference) return "L";
+  const CaseId& reference = *comparison->reference;
+  if (reference.name == id.name && reference.threads == 1) return "one thread";
+  return reference.threads == 1 ? reference.name : reference.Text();
+}
+
+std::string Row::VerdictText() const {
+  if (verdict != Verdict::kMiss) return VerdictName(verdict);
+  return absl::StrFormat("miss by %.0f%%",
+                         ExcessPercent(compared_ratio, *comparison->target, comparison->measure));
+}
+
+void Results::Add(const CaseId& id, const Sample& sample) {
+  if (!(sample.ns > 0) || !(sample.unit_ns > 0)) return;
+  for (Series& each : series_) {
+    if (each.id != id) continue;
+    each.samples.push_back(sample);
     return;
   }
-  samples_.push_back(Case{name, threads, {ns_per_operation}});
+  series_.push_back(Series{id, {sample}});
 }
 
-const Results::Case* Results::Find(const std::string& name, int threads) const {
-  for (const Case& each : samples_) {
-    if (each.name == name && each.threads == threads) return &each;
+void Results::Order(const std::vector<CaseId>& order) {
+  const auto place = [&](const Series& series) {
+    return std::find(order.begin(), order.end(), series.id) - order.begin();
+  };
+  std::stable_sort(series_.begin(), series_.end(),
+                   [&](const Series& a, const Series& b) { return place(a) < place(b); });
+}
+
+const Series* Results::Find(const CaseId& id) const {
+  for (const Series& each : series_) {
+    if (each.id == id) return &each;
   }
   return nullptr;
 }
 
-std::vector<Row> Results::Rows() const {
-  const Case* unit = Find(unit_, 1);
-  const double unit_ns = unit == nullptr ? 0 : Median(unit->ns);
-  std::vector<Row> rows;
-  for (const Case& each : samples_) {
-    Row row;
-    row.name = each.name;
-    row.threads = each.threads;
-    row.median_ns = Median(each.ns);
-    row.spread = Spread(each.ns);
-    if (unit_ns > 0) row.ratio = row.median_ns / unit_ns;
-    const Case* alone = Find(each.name, 1);
-    if (each.threads > 1 && alone != nullptr) {
-      row.to_one_thread = row.median_ns / Median(alone->ns);
-      const Case* crowd = Find(unit_, each.threads);
-      if (crowd != nullptr && unit_ns > 0) row.machine_ratio = Median(crowd->ns) / unit_ns;
+double Results::MachineRatio() const {
+  const Series* const one = Find({kUnitCase, 1});
+  const Series* const two = Find({kUnitCase, 2});
+  return one == nullptr || two == nullptr ? 1 : Median(two->Ns()) / Median(one->Ns());
+}
+
+Row Results::RowOf(const Series& series) const {
+  Row row;
+  row.id = series.id;
+  row.median_ns = Median(series.Ns());
+  row.spread = Spread(series.Ratios());
+  row.ratio = Median(series.Ratios());
+  for (const Comparison& each : comparisons_) {
+    if (each.subject != series.id) continue;
+    std::vector<double> ratios = series.Ratios();
+    if (each.reference) {
+      const Series* const reference = Find(*each.reference);
+      if (reference == nullptr) continue;
+      ratios = CostRatios(series, *reference);
     }
-    rows.push_back(std::move(row));
+    if (each.measure == Measure::kThroughput) {
+      for (double& ratio : ratios) ratio = 1 / ratio;
+    }
+    row.comparison = each;
+    row.compared_ratio = Median(ratios);
+    if (each.target) row.verdict = VerdictOf(ratios, *each.target, each.measure);
+    break;
   }
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    return std::pair(a.name, a.threads) < std::pair(b.name, b.threads);
-  });
+  return row;
+}
+
+std::vector<Row> Results::Rows() const {
+  std::vector<Row> rows;
+  rows.reserve(series_.size());
+  for (const Series& each : series_) rows.push_back(RowOf(each));
   return rows;
 }
 
-std::vector<Compared> Results::Comparisons() const {
-  std::vector<Compared> compared;
-  for (const Comparison& each : comparisons_) {
-    const Case* const own = Find(each.name, 1);
-    const Case* const other = Find(each.baseline, 1);
-    if (own == nullptr || other == nullptr) continue;
-    const double cost = Median(own->ns) / Median(other->ns);
-    const bool is_cost = each.measure == Measure::kCost;
-    Compared result{each, is_cost ? cost : 1 / cost, ""};
-    if (each.target) {
-      const bool passes = is_cost ? result.ratio <= *each.target : result.ratio >= *each.target;
-      const bool is_noisy = std::max(Spread(own->ns), Spread(other->ns)) > kNoisySpread;
-      result.verdict = passes ? "pass" : is_noisy ? "noisy" : "miss";
+RatioTable Results::Ratios() const {
+  RatioTable table;
+  std::vector<std::string>& columns = table.columns;
+  for (const Contest& each : contests_) {
+    if (std::find(columns.begin(), columns.end(), each.column) == columns.end()) {
+      columns.push_back(each.column);
     }
-    compared.push_back(std::move(result));
   }
-  return compared;
-}
-
-std::string Results::ComparisonTable() const {
-  const std::vector<Compared> compared = Comparisons();
-  if (compared.empty()) return "";
-  std::string table = absl::StrFormat("\n%-14s %-14s %-10s %7s %8s %s\n", "case", "compared with",
-                                      "measure", "ratio", "target", "verdict");
-  for (const Compared& each : compared) {
-    const bool is_cost = each.what.measure == Measure::kCost;
-    absl::StrAppendFormat(&table, "%-14s %-14s %-10s %7.2f", each.what.name, each.what.baseline,
-                          is_cost ? "cost" : "throughput", each.ratio);
-    if (each.what.target) {
-      absl::StrAppendFormat(&table, " %s %5.2f %s", is_cost ? "<=" : ">=", *each.what.target,
-                            each.verdict);
+  for (const Contest& each : contests_) {
+    const auto column = static_cast<size_t>(std::find(columns.begin(), columns.end(), each.column) -
+                                            columns.begin());
+    for (const int threads : {1, 2}) {
+      const CaseId id{each.subject, threads};
+      const int reference_threads = each.reference_threads == 0 ? threads : each.reference_threads;
+      const Series* const subject = Find(id);
+      const Series* const reference = Find({each.reference, reference_threads});
+      if (subject == nullptr || reference == nullptr) continue;
+      auto line = std::find_if(table.lines.begin(), table.lines.end(),
+                               [&](const RatioTable::Line& known) { return known.subject == id; });
+      if (line == table.lines.end()) {
+        table.lines.push_back({id, std::vector<std::optional<double>>(columns.size())});
+        line = table.lines.end() - 1;
+      }
+      line->ratios[column] = Median(CostRatios(*subject, *reference));
     }
-    table += '\n';
   }
   return table;
-}
-
-std::string Results::Table() const {
-  std::string note;
-  std::string table =
-      absl::StrFormat("%-14s %7s %10s %7s %8s %12s %8s %s\n", "case", "threads", "median ns",
-                      "spread", "x L", "x one thread", "target", "verdict");
-  for (const Row& row : Rows()) {
-    absl::StrAppendFormat(&table, "%-14s %7d %10.1f %6.0f%% %8.2f", row.name, row.threads,
-                          row.median_ns, row.spread * 100, row.ratio);
-    if (row.to_one_thread) {
-      absl::StrAppendFormat(&table, " %12.2f %8.2f %s", *row.to_one_thread, *row.target(),
-                            row.verdict());
-    }
-    table += '\n';
-    if (row.name == unit_ && row.machine_ratio > kNoisyMachine) {
-      note = absl::StrFormat(
-          "%s on %d threads that share nothing costs %.2f times what it costs on one: the machine "
-          "is "
-          "busy, or its CPUs\nshare a core. Divide by that before you read the ratios.\n",
-          unit_, row.threads, row.machine_ratio);
-    }
-  }
-  return table + note + ComparisonTable();
-}
-
-absl::Status Results::WriteJson(const std::string& path) const {
-  nlohmann::json json = nlohmann::json::array();
-  const std::vector<Compared> comparisons = Comparisons();
-  for (const Row& row : Rows()) {
-    nlohmann::json each = {{"name", absl::StrFormat("%s/threads:%d", row.name, row.threads)},
-                           {"median_ns", row.median_ns},
-                           {"spread", row.spread},
-                           {"ratio", row.ratio},
-                           {"target", nullptr},
-                           {"verdict", nullptr},
-                           {"baselines", nlohmann::json::object()}};
-    if (row.to_one_thread) {
-      each["target"] = *row.target();
-      each["verdict"] = row.verdict();
-      each["baselines"]["one_thread"] = *row.to_one_thread;
-      each["baselines"]["machine"] = row.machine_ratio;
-    }
-    for (const Compared& compared : comparisons) {
-      if (row.threads != 1 || row.name != compared.what.name) continue;
-      if (compared.what.target) {
-        each["target"] = *compared.what.target;
-        each["verdict"] = compared.verdict;
-      }
-      each["baselines"][compared.what.baseline] = compared.ratio;
-    }
-    json.push_back(std::move(each));
-  }
-  return WriteFileAtomically(path, json.dump(2) + "\n");
 }
 
 }  // namespace paddock::bench

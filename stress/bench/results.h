@@ -1,95 +1,144 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the benchmarks measured: samples per case and number of threads, turned into medians, ratios
-// and verdicts, as a table and as JSON.
+// What the benchmarks measured: repetitions per case and number of threads, turned into medians,
+// ratios and verdicts.
 //
-// A cost is per operation and per thread. Costs are compared with others of the same run only: to
-// L, the cost of an uncontended lock and unlock; with several threads, to the same case on one
-// thread; and to the case that a Comparison names.
+// A cost is per operation and per thread. It is compared with what was measured beside it in the
+// same round, repetition by repetition, so that a machine that changes its speed between rounds
+// changes no ratio: with L, the cost of an uncontended lock and unlock, taken by the same threads
+// between the chunks, and with the case that a Comparison names.
 //
 // Thread safety: none.
 
 #ifndef PADDOCK_STRESS_BENCH_RESULTS_H_
 #define PADDOCK_STRESS_BENCH_RESULTS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "paddock/stress/bench/statistics.h"
 
 namespace paddock::bench {
 
-// The most that a case on two threads on disjoint regions may cost, as a multiple of its cost on
-// one.
-inline constexpr double kTwoThreadTarget = 1.3;
+// The case that measures L.
+inline constexpr const char* kUnitCase = "lock_unlock";
 
-struct Row {
-  std::string name;
-  int threads = 1;
-  double median_ns = 0;
-  double spread = 0;  // (largest - smallest) / median of the repetitions
-  double ratio = 0;   // to L; 0 if L was not measured
-  std::optional<double> to_one_thread;
-  // The same for the unit, whose threads share nothing: what is above 1 is the machine's doing.
-  double machine_ratio = 1;
-
-  // A row with a target: "pass", "miss", or "noisy" when the machine was too busy to tell: the
-  // repetitions differ widely, or the unit alone costs more on several threads.
-  std::optional<double> target() const;
-  std::string verdict() const;
+// One repetition: the median of its chunks.
+struct Sample {
+  double ns = 0;
+  double unit_ns = 0;  // L, at that time
 };
 
-enum class Measure { kCost, kThroughput };
-
-// A case on one thread that is held against another one of the same run: its cost may be at most
-// `target` times the other's, or its throughput must be at least that. Without a target it is only
-// shown.
-struct Comparison {
+struct CaseId {
   std::string name;
-  std::string baseline;
+  int threads = 1;
+
+  std::string Text() const;  // "name/threads:2"
+  friend auto operator<=>(const CaseId&, const CaseId&) = default;
+};
+
+struct Series {
+  CaseId id;
+  std::vector<Sample> samples;  // one per round, in their order
+
+  std::vector<double> Ns() const;
+  std::vector<double> Ratios() const;  // to L
+};
+
+enum class Measure : uint8_t { kCost, kThroughput };
+
+// Its cost may be at most `target` times the reference's, or its throughput must be at least that.
+// Without a target it is only shown. At most one for each case and number of threads.
+struct Comparison {
+  CaseId subject;
+  std::optional<CaseId> reference;  // none: L
   Measure measure = Measure::kCost;
   std::optional<double> target;
 };
 
-struct Compared {
-  Comparison what;
-  double ratio = 0;     // of the costs, or of the throughputs
-  std::string verdict;  // as Row::verdict; "" without a target
+// kNoisy: the 95 % interval of the median reaches to both sides of the target and is wider than a
+// tenth of it.
+enum class Verdict : uint8_t { kNone, kPass, kMiss, kNoisy };
+
+// By how much `ratio` misses `target` in a percentage of the target; negative: it does not.
+double ExcessPercent(double ratio, double target, Measure measure);
+Verdict VerdictOf(const std::vector<double>& ratios, double target, Measure measure);
+// "pass", "miss" or "noisy"; "" of kNone.
+const char* VerdictName(Verdict verdict);
+
+struct Row {
+  CaseId id;
+  double median_ns = 0;
+  double spread = 0;
+  double ratio = 0;  // to L
+  // With what the case is compared; `compared_ratio` is of costs or of throughputs.
+  std::optional<Comparison> comparison;
+  double compared_ratio = 0;
+  Verdict verdict = Verdict::kNone;
+
+  std::string ReferenceText() const;  // "L", "one thread", "memcpy_4k"; "" without a comparison
+  std::string VerdictText() const;    // "miss by 12%"
+};
+
+// What `subject` is held against in a column of the table of ratios.
+struct Contest {
+  std::string subject;
+  std::string column;
+  std::string reference;      // case
+  int reference_threads = 0;  // 0: as many as the subject
+};
+
+// A cost of the subject as a multiple of each column's; none where there is no such case or it was
+// not measured.
+struct RatioTable {
+  std::vector<std::string> columns;
+  struct Line {
+    CaseId subject;
+    std::vector<std::optional<double>> ratios;
+  };
+  std::vector<Line> lines;
+};
+
+// Something other than a time.
+struct Figure {
+  std::string name;
+  std::string unit;
+  double value = 0;
+  double target = 0;  // at most
+
+  Verdict verdict() const { return value <= target ? Verdict::kPass : Verdict::kMiss; }
 };
 
 class Results {
  public:
-  // `unit` is the case that defines L.
-  explicit Results(std::string unit) : unit_(std::move(unit)) {}
-
-  void Add(const std::string& name, int threads, double ns_per_operation);
-
+  // Nothing is kept of a repetition without a positive time.
+  void Add(const CaseId& id, const Sample& sample);
   void Compare(Comparison comparison) { comparisons_.push_back(std::move(comparison)); }
+  void Against(Contest contest) { contests_.push_back(std::move(contest)); }
+  void Add(Figure figure) { figures_.push_back(std::move(figure)); }
 
+  bool empty() const { return series_.empty() && figures_.empty(); }
+  const std::vector<Series>& series() const { return series_; }
+  const std::vector<Figure>& figures() const { return figures_; }
+  // Rows and series come in this order, then what is not in it.
+  void Order(const std::vector<CaseId>& order);
   std::vector<Row> Rows() const;
-  // Those of which both cases were measured.
-  std::vector<Compared> Comparisons() const;
-  std::string Table() const;
-  // Written under a temporary name and renamed.
-  absl::Status WriteJson(const std::string& path) const;
-  bool empty() const { return samples_.empty(); }
+  RatioTable Ratios() const;
+  // How much L costs on two threads that share nothing, as a multiple of its cost on one: above 1
+  // is the machine's doing. 1 if it was not measured.
+  double MachineRatio() const;
 
  private:
-  struct Case {
-    std::string name;
-    int threads;
-    std::vector<double> ns;
-  };
+  const Series* Find(const CaseId& id) const;
+  Row RowOf(const Series& series) const;
 
-  const Case* Find(const std::string& name, int threads) const;
-
-  std::string ComparisonTable() const;
-
-  std::string unit_;
-  std::vector<Case> samples_;
+  std::vector<Series> series_;
   std::vector<Comparison> comparisons_;
+  std::vector<Contest> contests_;
+  std::vector<Figure> figures_;
 };
 
 }  // namespace paddock::bench

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "paddock/stress/bench/io_bench.h"
+#include "paddock/stress/bench/io_cases.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -9,7 +10,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/status/statusor.h"
 #include "benchmark/benchmark.h"
 #include "paddock/arch/address.h"
 #include "paddock/concurrency/check.h"
@@ -19,18 +19,13 @@
 #include "paddock/core/io/vm_writer.h"
 #include "paddock/core/space/vm_space.h"
 #include "paddock/stress/bench/bench_world.h"
+#include "paddock/stress/bench/chunks.h"
 
 namespace paddock::bench {
 namespace {
 
 constexpr double kThroughputTarget = 0.8;
 constexpr double kReadValTarget = 3.0;
-
-template <typename T>
-T Must(absl::StatusOr<T> result) {
-  PADDOCK_CHECK(result.ok(), "a benchmark step failed");
-  return *std::move(result);
-}
 
 USegment NewSegment(BenchThread& thread, uint64_t bytes) {
   return Must(
@@ -40,7 +35,8 @@ USegment NewSegment(BenchThread& thread, uint64_t bytes) {
 // A thread whose region is mapped and whose space is active while it lives.
 class ActiveThread {
  public:
-  explicit ActiveThread(benchmark::State& state) : thread_(state.thread_index(), SpaceKind::kRun) {
+  explicit ActiveThread(benchmark::State& state)
+      : thread_(state.thread_index(), Place::kOwnRootEntry, SpaceKind::kRun) {
     thread_.MapAll();
     thread_.space().Activate(thread_.pin());
   }
@@ -52,6 +48,15 @@ class ActiveThread {
  private:
   BenchThread thread_;
 };
+
+// Calls `copy()` of `bytes` each.
+template <typename Copy>
+void MeasureCopies(benchmark::State& state, uint64_t bytes, Copy copy) {
+  constexpr uint64_t kChunkBytes = 256 << 10;
+  const uint64_t copies = std::max<uint64_t>(1, kChunkBytes / bytes);
+  MeasureChunks(state, copies,
+                [&](ChunkTimer& timer) { timer.TimeEach(copies, [&](uint64_t) { copy(); }); });
+}
 
 // What is copied between frames.
 struct TwoSegments {
@@ -69,20 +74,20 @@ struct TwoSegments {
 
 void Memcpy(benchmark::State& state) {
   TwoSegments segments(state);
-  for (auto _ : state) {
+  MeasureCopies(state, segments.bytes, [&] {
     std::memcpy(segments.to.Data(), segments.from.Data(), segments.bytes);
     benchmark::ClobberMemory();
-  }
+  });
 }
 
 // From frames to frames.
 void Copy(benchmark::State& state) {
   TwoSegments segments(state);
-  for (auto _ : state) {
+  MeasureCopies(state, segments.bytes, [&] {
     VmReader reader(segments.from);
     VmWriter writer(segments.to);
     benchmark::DoNotOptimize(reader.Read(writer));
-  }
+  });
 }
 
 // From user memory to frames, and back.
@@ -91,11 +96,11 @@ void CopyFromUser(benchmark::State& state) {
   const auto bytes = static_cast<uint64_t>(state.range(0));
   const USegment to = NewSegment(*thread, bytes);
   const VirtAddr from = thread->region().start;
-  for (auto _ : state) {
+  MeasureCopies(state, bytes, [&] {
     VmReader<Fallible> reader = Must(thread->space().Reader(thread->pin(), from, bytes));
     VmWriter writer(to);
     PADDOCK_CHECK(reader.Read(writer).bytes == bytes, "a user page is not mapped");
-  }
+  });
 }
 
 void CopyToUser(benchmark::State& state) {
@@ -103,30 +108,34 @@ void CopyToUser(benchmark::State& state) {
   const auto bytes = static_cast<uint64_t>(state.range(0));
   const USegment from = NewSegment(*thread, bytes);
   const VirtAddr to = thread->region().start;
-  for (auto _ : state) {
+  MeasureCopies(state, bytes, [&] {
     VmReader reader(from);
     VmWriter<Fallible> writer = Must(thread->space().Writer(thread->pin(), to, bytes));
     PADDOCK_CHECK(writer.Write(reader).bytes == bytes, "a user page is not mapped");
-  }
+  });
 }
 
 // One page, again and again.
 void WalkPage(benchmark::State& state) {
   ActiveThread thread(state);
   const VirtAddr va = thread->region().start;
-  for (auto _ : state) {
-    RcuReadGuard section(thread->machine().rcu(), thread->pin());
-    benchmark::DoNotOptimize(thread->space().Walk(section, va));
-  }
+  MeasureChunks(state, kChunkOperations, [&](ChunkTimer& timer) {
+    timer.TimeEach(kChunkOperations, [&](uint64_t) {
+      RcuReadGuard section(thread->machine().rcu(), thread->pin());
+      benchmark::DoNotOptimize(thread->space().Walk(section, va));
+    });
+  });
 }
 
 void ReadVal(benchmark::State& state) {
   ActiveThread thread(state);
   const VirtAddr va = thread->region().start;
-  for (auto _ : state) {
-    VmReader<Fallible> reader = Must(thread->space().Reader(thread->pin(), va, sizeof(uint64_t)));
-    benchmark::DoNotOptimize(Must(reader.ReadVal<uint64_t>()));
-  }
+  MeasureChunks(state, kChunkOperations, [&](ChunkTimer& timer) {
+    timer.TimeEach(kChunkOperations, [&](uint64_t) {
+      VmReader<Fallible> reader = Must(thread->space().Reader(thread->pin(), va, sizeof(uint64_t)));
+      benchmark::DoNotOptimize(Must(reader.ReadVal<uint64_t>()));
+    });
+  });
 }
 
 struct Size {
@@ -134,32 +143,24 @@ struct Size {
   int64_t bytes;
 };
 
-void RegisterOfSize(const char* what, void (*run)(benchmark::State&), const Size& size) {
-  benchmark::RegisterBenchmark((std::string(what) + size.name).c_str(), run)
-      ->Arg(size.bytes)
-      ->UseRealTime();
-}
-
 }  // namespace
 
-void RegisterIoBenchmarks(Results& results) {
+void AddIoCases(Suite& suite) {
   for (const Size& size : {Size{"_4k", 4 << 10}, Size{"_64k", 64 << 10}, Size{"_1m", 1 << 20}}) {
-    RegisterOfSize("memcpy", Memcpy, size);
-    RegisterOfSize("copy", Copy, size);
-    RegisterOfSize("from_user", CopyFromUser, size);
-    RegisterOfSize("to_user", CopyToUser, size);
     const std::string memcpy_case = std::string("memcpy") + size.name;
-    results.Compare(
-        {std::string("copy") + size.name, memcpy_case, Measure::kThroughput, kThroughputTarget});
+    const auto add = [&](const char* what, CaseFunction run) {
+      return suite.Add(std::string(what) + size.name, run, {1}, size.bytes);
+    };
+    suite.Group(memcpy_case);
+    suite.AddReference(memcpy_case, Memcpy, {1}, size.bytes);
+    add("copy", Copy).Against(memcpy_case, Measure::kThroughput, kThroughputTarget);
     // Pages of user memory have to be found as well, and their frames lie apart: no target.
-    for (const char* each : {"from_user", "to_user"}) {
-      results.Compare(
-          {std::string(each) + size.name, memcpy_case, Measure::kThroughput, std::nullopt});
-    }
+    add("from_user", CopyFromUser).Against(memcpy_case, Measure::kThroughput, std::nullopt);
+    add("to_user", CopyToUser).Against(memcpy_case, Measure::kThroughput, std::nullopt);
   }
-  benchmark::RegisterBenchmark("walk_page", WalkPage)->UseRealTime();
-  benchmark::RegisterBenchmark("read_val", ReadVal)->UseRealTime();
-  results.Compare({"read_val", "walk_page", Measure::kCost, kReadValTarget});
+  suite.Group("read_val");
+  suite.AddReference("walk_page", WalkPage);
+  suite.Add("read_val", ReadVal).Against("walk_page", Measure::kCost, kReadValTarget);
 }
 
 }  // namespace paddock::bench
