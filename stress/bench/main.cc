@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "benchmark/benchmark.h"
+#include "paddock/stress/bench/baselines/baseline_cases.h"
 #include "paddock/stress/bench/bench_world.h"
 #include "paddock/stress/bench/cold_cases.h"
 #include "paddock/stress/bench/compare.h"
@@ -96,6 +97,7 @@ Suite AllCases() {
   AddWaitingCases(suite);
   AddColdCases(suite);
   AddIoCases(suite);
+  AddBaselineCases(suite);
   return suite;
 }
 
