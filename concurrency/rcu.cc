@@ -8,16 +8,30 @@
 #include "absl/strings/str_cat.h"
 
 namespace paddock {
+namespace {
+
+uint32_t BatchSize(const RcuOptions& options, uint32_t cpus) {
+  constexpr uint64_t kLeast = RcuDomain::kLeastBatch;
+  const uint64_t for_all = uint64_t{RcuDomain::kWeightPerCpu} * cpus;
+  const uint64_t chosen = std::max(kLeast, std::min(for_all, options.backlog_limit / 4));
+  return options.batch_size.value_or(static_cast<uint32_t>(chosen));
+}
+
+}  // namespace
 
 absl::Status RcuDomain::CheckOptions(const Options& options) {
-  if (options.batch_size == 0) return absl::InvalidArgumentError("batch_size 0 is not above 0");
+  if (options.batch_size == 0u) return absl::InvalidArgumentError("batch_size 0 is not above 0");
   if (options.stall_ns == 0) return absl::InvalidArgumentError("stall_ns 0 is not above 0");
   if (options.max_nesting == 0) return absl::InvalidArgumentError("max_nesting 0 is not above 0");
   return absl::OkStatus();
 }
 
 RcuDomain::RcuDomain(CpuRegistry& cpus, Options options)
-    : registry_(cpus), options_(std::move(options)), cpus_(cpus), obstructions_(cpus) {
+    : registry_(cpus),
+      options_(std::move(options)),
+      batch_size_(BatchSize(options_, cpus.size())),
+      cpus_(cpus),
+      obstructions_(cpus) {
   const absl::Status status = CheckOptions(options_);
   PADDOCK_CHECK(status.ok(), status.message());
   registry_.AddObserver(this);
@@ -37,7 +51,7 @@ RcuDomain::~RcuDomain() {
   registry_.RemoveObserver(this);
 }
 
-void RcuDomain::OnWake(const CpuPin& pin) { cpus_.Get(pin).seal_at = options_.batch_size; }
+void RcuDomain::OnWake(const CpuPin& pin) { cpus_.Get(pin).seal_at = batch_size_; }
 
 void RcuDomain::OnIdle(const CpuPin& pin) {
   PerCpu& cpu = cpus_.Get(pin);
@@ -60,8 +74,8 @@ void RcuDomain::Seal(PerCpu& cpu) {
   cpu.sealed.Add(cpu.open, SealEpoch(), sync::NowNs());
 }
 
-// Gives the CPU's backlog to the orphans. What is not due is sealed anew: later than needed, but one
-// epoch for all.
+// Gives the CPU's backlog to the orphans. What is not due is sealed anew: later than needed, but
+// one epoch for all.
 void RcuDomain::HandOver(PerCpu& cpu) {
   if (cpu.Backlog() == 0) return;
   NotePeak(cpu);

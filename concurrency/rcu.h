@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
@@ -46,10 +47,10 @@
 // shootdown ends on the CPU that acknowledges last, which may do nothing else), and what that one
 // keeps to itself is no more than its limit. Objects count by their weight, so that few large ones
 // are held back like many small ones. With N CPUs no more than (N + 1) * backlog_limit is sealed
-// and N * batch_size unsealed, plus what is retired or reclaimed between two calls; once a stalled
-// reader has outlasted the patience of Throttle, that much more for each further `stall_ns`. Who
-// retires while it holds what others wait for calls Relieve instead, which keeps to the limit as
-// long as no section is open. Idle CPUs are in no section and hold nothing up.
+// and N * batch_size() unsealed, plus what is retired or reclaimed between two calls; once a
+// stalled reader has outlasted the patience of Throttle, that much more for each further
+// `stall_ns`. Who retires while it holds what others wait for calls Relieve instead, which keeps to
+// the limit as long as no section is open. Idle CPUs are in no section and hold nothing up.
 //
 // Stalls. An advance that finds a CPU in its way notes when it first saw it there; after
 // `stall_ns` it reports the CPU, once, and counts it. Readers pay nothing for this.
@@ -83,7 +84,10 @@ struct RcuStats {
 };
 
 struct RcuOptions {
-  uint32_t batch_size = 64;           // the weight at which a batch is sealed; above 0
+  // The weight at which a batch is sealed; above 0. Unless told: kWeightPerCpu for each CPU, as
+  // many have to look at it before it is reclaimed; at least kLeastBatch, and beyond that at most a
+  // quarter of `backlog_limit`.
+  std::optional<uint32_t> batch_size;
   uint64_t backlog_limit = 4096;      // weight, per CPU: see Bounds
   uint64_t stall_ns = 1'000'000'000;  // above 0
   // Called once for each stall, on the thread that noticed; from a call that may wait, Poll, or a
@@ -206,6 +210,10 @@ class RcuDomain final : private CpuObserver {
   RcuStats stats() const;
 
   static constexpr uint32_t kPollsBeforeSeal = 32;
+  static constexpr uint32_t kLeastBatch = 64;
+  static constexpr uint32_t kWeightPerCpu = 16;
+  // The weight at which batches are sealed: the one that was told, or what was chosen.
+  uint32_t batch_size() const { return batch_size_; }
 
  private:
   friend class RcuReadGuard;
@@ -302,6 +310,7 @@ class RcuDomain final : private CpuObserver {
 
   CpuRegistry& registry_;
   const Options options_;
+  const uint32_t batch_size_;
   CpuLocal<PerCpu> cpus_;
 
   // E. Read by every section, written for each batch and each advance.

@@ -2,6 +2,7 @@
 
 #include "paddock/core/tlb/tlb_system.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -12,9 +13,14 @@
 namespace paddock {
 namespace {
 
-// RCU gives batches back by the grace period, so in handfuls: a CPU keeps enough for that.
-constexpr uint32_t kBatchHandful = 64;
 constexpr uint32_t kChunkHandful = 16;
+
+// RCU gives batches back by the grace period, so in handfuls: a CPU keeps enough for that.
+uint32_t BatchHandful(const RcuDomain& rcu) {
+  constexpr uint32_t kLeast = 64;
+  constexpr uint32_t kMost = 1024;
+  return std::clamp(rcu.batch_size(), kLeast, kMost);
+}
 
 }  // namespace
 
@@ -58,7 +64,7 @@ TlbSystem::TlbSystem(CpuRegistry& cpus, RcuDomain& rcu, IpiBus& bus, FrameTable&
       transport_scope_(transport_.scope()),
       per_cpu_(cpus),
       chunks_(cpus, kChunkHandful, [] { return std::make_unique<FrameRunChunk>(); }),
-      pool_(cpus, kBatchHandful, [this] { return std::make_unique<ShootdownBatch>(*this); }) {
+      pool_(cpus, BatchHandful(rcu), [this] { return std::make_unique<ShootdownBatch>(*this); }) {
   const absl::Status status = CheckOptions(options);
   PADDOCK_CHECK(status.ok(), status.ToString());
   for (uint32_t i = 0; i < per_cpu_.size(); ++i) {

@@ -19,9 +19,8 @@
 namespace paddock {
 namespace {
 
-// Retired frames are sealed in batches of this many; fewer in a row see no seal.
-const uint64_t kBatch = RcuOptions{}.batch_size;
-const uint64_t kLessThanABatch = kBatch - 4;
+// Retired frames are sealed in batches of this many or more; fewer in a row see no seal.
+constexpr uint64_t kLessThanABatch = RcuDomain::kLeastBatch - 4;
 
 struct Case {
   const char* name;
@@ -96,27 +95,28 @@ void Report(const char* what, uint32_t cpus, const Figure& figure) {
 
 class Reclamation : public testing::TestWithParam<uint32_t> {};
 
-// A batch of 64 frames is sealed and the epoch advanced twice, in one turn here. The epoch's line
+// A batch of frames is sealed and the epoch advanced twice, in one turn here. The epoch's line
 // comes to the CPU and goes back to everybody's next section: n transfers. The advances look at the
-// announcements of the others, who take those lines back: 2 (n - 1). CPUs that seal at the same time
-// would share the advances; here they do so one after the other.
+// announcements of the others, who take those lines back: 2 (n - 1). CPUs that seal at the same
+// time would share the advances; here they do so one after the other.
 TEST_P(Reclamation, CostsThreeLinesForEachCpuAndBatch) {
   const uint32_t cpus = GetParam();
   ScalingWorld world(cpus, Spaces::kOneNeverRun);
+  const uint64_t batch = world.machine().rcu().batch_size();
   Figure figure;
   for (int round = 0; round < 2; ++round) {
     world.ForEachPage(EnsureMapped);
     world.Settle();
     world.cpus().OnEach([&](const CpuPin& pin) {
-      const uint64_t ahead = pin.cpu().value * kBatch / cpus;
+      const uint64_t ahead = pin.cpu().value * batch / cpus;
       for (uint64_t i = 0; i < ahead; ++i) Unmap(world, pin, kTable - 1 - i);
     });
-    figure = world.Record(Unmap, 384);
+    figure = world.Record(Unmap, kTable / 2);
   }
   Report("unmap", cpus, figure);
   RecordProperty("transfers_per_unmap", std::to_string(figure.PerOperation()));
   EXPECT_GT(figure.transfers, 0u) << "nothing was reclaimed";
-  EXPECT_LE(figure.PerOperation(), (3.0 * cpus - 2) / kBatch) << figure.report;
+  EXPECT_LE(figure.PerOperation(), (3.0 * cpus - 2) / batch) << figure.report;
 }
 
 INSTANTIATE_TEST_SUITE_P(Cpus, Reclamation, testing::Values(2, 4, 8, 16));
