@@ -17,7 +17,9 @@
 #ifndef PADDOCK_ARCH_X86_64_H_
 #define PADDOCK_ARCH_X86_64_H_
 
+#include <array>
 #include <cassert>
+#include <cstddef>
 #include <cstdint>
 
 #include "paddock/arch/address.h"
@@ -102,14 +104,9 @@ struct Format {
     if (static_cast<int>(property.cache) >= kCachePolicyCount) {
       return {.error = EncodeError::kUnsupportedCache};
     }
-    Pte pte = address.value() | kPresent | EncodeCache(property.cache, PatBit(level));
+    Pte pte = address.value() | kFlagBits[static_cast<uint8_t>(flags)] |
+              EncodeCache(property.cache, PatBit(level));
     if (level > 1) pte |= kPageSizeBit;
-    if (HasAny(flags, PageFlags::kWrite)) pte |= kWritable;
-    if (!HasAny(flags, PageFlags::kExecute)) pte |= kNoExecute;
-    if (HasAny(flags, PageFlags::kUser)) pte |= kUserAccess;
-    if (HasAny(flags, PageFlags::kGlobal)) pte |= kGlobalBit;
-    if (HasAny(flags, PageFlags::kAccessed)) pte |= kAccessedBit;
-    if (HasAny(flags, PageFlags::kDirty)) pte |= kDirtyBit;
     pte |= Pte{property.software & 7u} << 9 | Pte{property.software & 0xf8u} << (52 - 3);
     return {.pte = pte};
   }
@@ -168,6 +165,23 @@ struct Format {
   }
 
  private:
+  // What stands in a leaf for each set of flags: looked up, because leaves are encoded often.
+  static constexpr auto kFlagBits = [] {
+    std::array<Pte, static_cast<size_t>(kAllPageFlags) + 1> bits{};
+    for (size_t i = 0; i < bits.size(); ++i) {
+      const auto flags = static_cast<PageFlags>(i);
+      Pte pte = kPresent;
+      if (HasAny(flags, PageFlags::kWrite)) pte |= kWritable;
+      if (!HasAny(flags, PageFlags::kExecute)) pte |= kNoExecute;
+      if (HasAny(flags, PageFlags::kUser)) pte |= kUserAccess;
+      if (HasAny(flags, PageFlags::kGlobal)) pte |= kGlobalBit;
+      if (HasAny(flags, PageFlags::kAccessed)) pte |= kAccessedBit;
+      if (HasAny(flags, PageFlags::kDirty)) pte |= kDirtyBit;
+      bits[i] = pte;
+    }
+    return bits;
+  }();
+
   static constexpr uint64_t LeafSize(int level) {
     return uint64_t{1} << (kPageBits + 9 * (level - 1));
   }

@@ -30,24 +30,27 @@ BuddyAllocator::BuddyAllocator(MetaSlot* slots, PhysRange memory, CpuRegistry& c
 
 std::optional<PhysAddr> BuddyAllocator::Allocate(int order) {
   PADDOCK_DCHECK(order >= 0 && order <= kMaxFrameOrder, "no such block order");
+  if (order != 0) return AllocateSlow(order);
   const std::optional<CpuId> cpu = cpus_.CurrentCpu();
-  if (order == 0 && cpu && magazine_capacity_ > 0) return AllocateCached(*cpu);
+  if (!cpu) return AllocateSlow(order);
+  Magazine& magazine = magazines_.At(*cpu).loaded();
+  if (magazine.count() == 0) [[unlikely]]
+    return AllocateSlow(order);
+  return AddressOf(magazine.Pop());
+}
+
+std::optional<PhysAddr> BuddyAllocator::AllocateSlow(int order) {
+  const std::optional<CpuId> cpu = cpus_.CurrentCpu();
+  if (order == 0 && cpu && magazine_capacity_ > 0) {
+    MagazinePair& pair = magazines_.At(*cpu);
+    pair.Exchange();
+    if (pair.loaded().count() == 0) Refill(pair.loaded());
+    if (pair.loaded().count() == 0) return std::nullopt;
+    return AddressOf(pair.loaded().Pop());
+  }
   std::optional<PhysAddr> block = AllocateShared(order);
   if (!block && cpu && Reclaim(*cpu)) block = AllocateShared(order);
   return block;
-}
-
-std::optional<PhysAddr> BuddyAllocator::AllocateCached(CpuId cpu) {
-  MagazinePair& pair = magazines_.At(cpu);
-  if (pair.loaded().count() == 0) {
-    if (pair.previous().count() > 0) {
-      pair.Exchange();
-    } else {
-      Refill(pair.loaded());
-    }
-  }
-  if (pair.loaded().count() == 0) return std::nullopt;
-  return AddressOf(pair.loaded().Pop());
 }
 
 std::optional<PhysAddr> BuddyAllocator::AllocateShared(int order) {
@@ -70,19 +73,24 @@ void BuddyAllocator::Free(PhysAddr block, int order) {
   PADDOCK_DCHECK(block.IsAligned(kPageSize << order), "a freed block is not aligned to its size");
   PADDOCK_DCHECK(memory_.Contains(PhysRange{block, block.Plus(kPageSize << order)}),
                  "a freed block is not in the memory");
+  if (order != 0) return FreeShared(block, order);
   const std::optional<CpuId> cpu = cpus_.CurrentCpu();
-  if (order == 0 && cpu && magazine_capacity_ > 0) {
-    MagazinePair& pair = magazines_.At(*cpu);
-    if (pair.loaded().count() >= magazine_capacity_) {
-      if (pair.previous().count() > 0) Flush(pair.previous());
-      pair.Exchange();
-    }
-    pair.loaded().Push(FrameOf(block));
-    return;
-  }
+  if (!cpu || magazine_capacity_ == 0) return FreeShared(block, order);
+  MagazinePair& pair = magazines_.At(*cpu);
+  if (pair.loaded().count() >= magazine_capacity_) [[unlikely]]
+    MakeRoom(pair);
+  pair.loaded().Push(FrameOf(block));
+}
+
+void BuddyAllocator::FreeShared(PhysAddr block, int order) {
   SpinLockGuard guard(lock_);
   free_.Insert(FrameOf(block), order);
   CountReturned(uint64_t{1} << order);
+}
+
+void BuddyAllocator::MakeRoom(MagazinePair& pair) {
+  if (pair.previous().count() >= magazine_capacity_) Flush(pair.previous());
+  pair.Exchange();
 }
 
 void BuddyAllocator::Refill(Magazine& magazine) {
@@ -91,10 +99,13 @@ void BuddyAllocator::Refill(Magazine& magazine) {
   const uint64_t share = shared_free_.Get() / (uint64_t{2} * cpus_.size()) + 1;
   const uint32_t wanted = static_cast<uint32_t>(std::min<uint64_t>(magazine_capacity_, share));
   uint32_t taken = 0;
-  for (; taken < wanted; ++taken) {
-    const std::optional<uint32_t> frame = free_.Take(0);
-    if (!frame) break;
-    magazine.Push(*frame);
+  while (taken < wanted) {
+    const std::optional<FreeLists::Block> block = free_.TakeUpTo(wanted - taken);
+    if (!block) break;
+    // Neighbours come out in ascending order, as they are mostly mapped.
+    const uint32_t frames = uint32_t{1} << block->order;
+    for (uint32_t i = frames; i-- > 0;) magazine.Push(block->start + i);
+    taken += frames;
   }
   CountTaken(taken);
 }

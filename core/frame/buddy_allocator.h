@@ -17,10 +17,10 @@
 // creating the allocator touches one slot per block.
 //
 // Thread safety: every function from any thread; DrainMagazines needs quiet. Failure: nullopt.
-// Frames in the magazines of other CPUs are not found: at most an eighth of the memory, usually 128
-// frames per CPU. Frames in those of the calling CPU are given back before an allocation fails.
-// Cost: a few nanoseconds for a single frame on a pinned CPU, all of it on lines of that CPU;
-// otherwise the lock and up to kMaxFrameOrder splits or merges.
+// Frames in the magazines of other CPUs are not found: at most an eighth of the memory, usually
+// 1,024 frames per CPU. Frames in those of the calling CPU are given back before an allocation
+// fails. Cost: a few nanoseconds for a single frame on a pinned CPU, all of it on lines of that
+// CPU; otherwise the lock and up to kMaxFrameOrder splits or merges.
 
 #ifndef PADDOCK_CORE_FRAME_BUDDY_ALLOCATOR_H_
 #define PADDOCK_CORE_FRAME_BUDDY_ALLOCATOR_H_
@@ -68,7 +68,11 @@ class BuddyAllocator final : public FrameAllocator {
     sync::Atomic<uint64_t> value_{0};
   };
 
-  std::optional<PhysAddr> AllocateCached(CpuId cpu);
+  // All but the usual cases, which thus need no stack frame.
+  std::optional<PhysAddr> AllocateSlow(int order);
+  void FreeShared(PhysAddr block, int order);
+  // Loads a magazine that is not full. Precondition: the loaded one is.
+  void MakeRoom(MagazinePair& pair);
   std::optional<PhysAddr> AllocateShared(int order);
   void Refill(Magazine& magazine);
   void Flush(Magazine& magazine);

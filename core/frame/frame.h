@@ -86,8 +86,8 @@ AnyFrame::AnyFrame(Frame<M>&& frame) : AnyFrame(std::move(frame.any_)) {}
 
 template <FrameMeta M>
 absl::StatusOr<Frame<M>> FrameTable::Allocate(M meta, Zeroing zeroing) {
-  absl::StatusOr<PhysAddr> address = TakeFrame(zeroing);
-  if (!address.ok()) return address.status();
+  const std::optional<PhysAddr> address = TakeFrame(zeroing);
+  if (!address) return NoFrame(1);
   std::construct_at(&MetaIn<M>(slot(*address)), std::move(meta));
   Publish(*address, MetaVtableOf<M>(), Ownership::kShared);
   return Frame<M>::FromRaw(*this, *address);

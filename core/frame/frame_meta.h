@@ -49,8 +49,17 @@ void DropMeta(FrameTable& frames, PhysAddr address, MetaSlot& slot) {
   std::destroy_at(&MetaIn<M>(slot));
 }
 
+// Null if dropping M does nothing.
 template <FrameMeta M>
-inline constexpr MetaVtable kMetaVtable{M::kName, &DropMeta<M>};
+constexpr auto DropOf() -> decltype(MetaVtable::drop) {
+  constexpr bool kHasDrop = requires(FrameTable& frames, PhysAddr address, MetaSlot& slot) {
+    M::Drop(frames, address, slot);
+  };
+  return kHasDrop || !std::is_trivially_destructible_v<M> ? &DropMeta<M> : nullptr;
+}
+
+template <FrameMeta M>
+inline constexpr MetaVtable kMetaVtable{M::kName, DropOf<M>()};
 
 }  // namespace internal
 

@@ -21,11 +21,6 @@ constexpr uint32_t kHighestLimit = 0x7fff'ffff;
 
 bool IsShared(uint32_t count) { return count != kRefUnused && count < kRefBusy; }
 
-absl::Status NoFrame(uint64_t pages) {
-  return absl::ResourceExhaustedError(
-      pages == 1 ? "no free frame" : absl::StrFormat("no %u free neighbouring frames", pages));
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FrameTable>> FrameTable::Create(PhysicalMemory& memory,
@@ -62,19 +57,23 @@ FrameTable::FrameTable(PhysicalMemory& memory, MappedRegion slots, Options optio
 
 FrameTable::~FrameTable() = default;
 
-absl::StatusOr<PhysAddr> FrameTable::AllocateRaw(const MetaVtable& kind, Zeroing zeroing) {
-  absl::StatusOr<PhysAddr> address = TakeFrame(zeroing);
-  if (!address.ok()) return address;
-  std::memset(slot(*address).payload, 0, sizeof(MetaSlot::payload));
-  Publish(*address, kind, Ownership::kShared);
-  return address;
+absl::Status FrameTable::NoFrame(uint64_t pages) {
+  return absl::ResourceExhaustedError(
+      pages == 1 ? "no free frame" : absl::StrFormat("no %u free neighbouring frames", pages));
 }
 
-absl::StatusOr<PhysAddr> FrameTable::TakeFrame(Zeroing zeroing) {
-  const std::optional<PhysAddr> address = allocator_->Allocate(0);
+absl::StatusOr<PhysAddr> FrameTable::AllocateRaw(const MetaVtable& kind, Zeroing zeroing) {
+  const std::optional<PhysAddr> address = TakeFrame(zeroing);
   if (!address) return NoFrame(1);
-  BeginBuilding(*address, zeroing);
+  std::memset(slot(*address).payload, 0, sizeof(MetaSlot::payload));
+  Publish(*address, kind, Ownership::kShared);
   return *address;
+}
+
+std::optional<PhysAddr> FrameTable::TakeFrame(Zeroing zeroing) {
+  const std::optional<PhysAddr> address = allocator_->Allocate(0);
+  if (address) BeginBuilding(*address, zeroing);
+  return address;
 }
 
 absl::StatusOr<FrameRun> FrameTable::TakeRun(uint64_t pages, uint64_t align_pages,
@@ -120,15 +119,6 @@ void FrameTable::BeginBuilding(PhysAddr address, Zeroing zeroing) {
   slot.ref_count.store(kRefBusy, sync::relaxed);
   slot.flags.store(0, sync::relaxed);  // order: as above.
   if (zeroing == Zeroing::kZero) std::memset(Data(address), 0, kPageSize);
-}
-
-void FrameTable::Publish(PhysAddr address, const MetaVtable& kind, Ownership ownership) {
-  MetaSlot& slot = this->slot(address);
-  // order: relaxed; the store below publishes it.
-  slot.kind.store(&kind, sync::relaxed);
-  // order: release pairs with the acquire in AcquireInUse and in ForEachInUse: who finds the frame
-  // in use sees its kind and metadata.
-  slot.ref_count.store(ownership == Ownership::kUnique ? kRefUnique : 1, sync::release);
 }
 
 absl::Status FrameTable::CheckFrameAddress(PhysAddr address) const {
@@ -187,28 +177,23 @@ absl::Status FrameTable::AddReferences(FrameRun run) {
 }
 
 bool FrameTable::DropReference(MetaSlot& slot) {
-  // order: relaxed; the compare-exchange decides.
-  uint32_t seen = slot.ref_count.load(sync::relaxed);
-  for (;;) {
-    PADDOCK_CHECK(IsShared(seen), "a reference is released that nobody owns");
-    const uint32_t next = seen == 1 ? kRefBusy : seen - 1;
-    // order: release on every decrement, so that what this owner did with the frame happens before
-    // the last owner drops it; acquire on the last one, which pairs with the others' releases
-    // (decrements are read-modify-writes, so each continues the release sequences of those before).
-    if (slot.ref_count.compare_exchange_weak(seen, next, sync::acq_rel, sync::relaxed)) {
-      return next == kRefBusy;
-    }
-  }
+  // order: release on every decrement, so that what this owner did with the frame happens before
+  // the last owner drops it; acquire on the last one, which pairs with the others' releases
+  // (decrements are read-modify-writes, so each continues the release sequences of those before).
+  const uint32_t before = slot.ref_count.fetch_sub(1, sync::acq_rel);
+  PADDOCK_CHECK(IsShared(before), "a reference is released that nobody owns");
+  return before == 1;
 }
 
 void FrameTable::Release(FrameRun run) {
-  if (run.pages == 1) [[likely]] {
-    MetaSlot& slot = this->slot(run.start);
-    if (!DropReference(slot)) return;
-    Retire(run.start, slot);
-    allocator_->Free(run.start, 0);
-    return;
-  }
+  if (run.pages != 1) return ReleaseRun(run);
+  MetaSlot& slot = this->slot(run.start);
+  if (!DropReference(slot)) return;
+  Retire(run.start, slot);
+  allocator_->Free(run.start, 0);
+}
+
+void FrameTable::ReleaseRun(FrameRun run) {
   // Frames that died next to each other, not yet given back.
   FrameRun dead{run.start, 0};
   for (uint64_t page = 0; page < run.pages; ++page) {
@@ -228,11 +213,16 @@ void FrameTable::Release(FrameRun run) {
 void FrameTable::Retire(PhysAddr address, MetaSlot& slot) {
   // order: relaxed; the caller has exclusive access, and everything before was acquired by
   // DropReference.
-  slot.kind.load(sync::relaxed)->drop(*this, address, slot);
+  const MetaVtable& kind = *slot.kind.load(sync::relaxed);
+  if (kind.drop != nullptr) {
+    // order: relaxed; a count of 0 is raised by nobody, and the allocator does not have the frame.
+    slot.ref_count.store(kRefBusy, sync::relaxed);
+    kind.drop(*this, address, slot);
+  }
   slot.kind.store(nullptr, sync::relaxed);
   const uint32_t generation = slot.generation.load(sync::relaxed);
-  // order: relaxed, both: the allocator orders the frame's next use, and nothing else is read by who
-  // finds it unused or of another generation.
+  // order: relaxed, both: the allocator orders the frame's next use, and who finds it unused or of
+  // another generation reads nothing else.
   slot.generation.store(generation + 1, sync::relaxed);
   slot.ref_count.store(kRefUnused, sync::relaxed);
 }
@@ -253,7 +243,6 @@ void FrameTable::ReleaseUnique(PhysAddr address) {
   // order: relaxed, both; only the unique owner leaves this state.
   PADDOCK_CHECK(slot.ref_count.load(sync::relaxed) == kRefUnique,
                 "a unique frame is released that is not unique");
-  slot.ref_count.store(kRefBusy, sync::relaxed);
   Retire(address, slot);
   FreeRun(address, 1);
 }
@@ -264,7 +253,8 @@ void FrameTable::DropUnique(PhysAddr address) {
   PADDOCK_CHECK(slot.ref_count.load(sync::relaxed) == kRefUnique,
                 "a frame is repurposed that is not unique");
   slot.ref_count.store(kRefBusy, sync::relaxed);
-  slot.kind.load(sync::relaxed)->drop(*this, address, slot);
+  const MetaVtable& kind = *slot.kind.load(sync::relaxed);
+  if (kind.drop != nullptr) kind.drop(*this, address, slot);
 }
 
 absl::Status FrameTable::MakeUnique(PhysAddr address) {

@@ -16,7 +16,7 @@
 // Thread safety: every function from any thread. Failure: RESOURCE_EXHAUSTED when no frame is free
 // or a count is saturated, and nothing has changed then. Releasing what is not owned stops the
 // process. Cost: allocating or freeing one frame on a pinned CPU touches that CPU's magazine and
-// the frame's slot; a reference is one compare-exchange on the slot.
+// the frame's slot; a reference is one read-modify-write of the slot.
 
 #ifndef PADDOCK_CORE_FRAME_FRAME_TABLE_H_
 #define PADDOCK_CORE_FRAME_FRAME_TABLE_H_
@@ -26,6 +26,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -177,10 +178,19 @@ class FrameTable {
 
   // Building a frame: take frames (busy, flags cleared, zeroed if asked), construct metadata in the
   // payload, publish.
-  absl::StatusOr<PhysAddr> TakeFrame(Zeroing zeroing);
+  // nullopt: there is none, which NoFrame says.
+  std::optional<PhysAddr> TakeFrame(Zeroing zeroing);
+  static absl::Status NoFrame(uint64_t pages);
   absl::StatusOr<FrameRun> TakeRun(uint64_t pages, uint64_t align_pages, Zeroing zeroing);
   absl::Status TakeFrameAt(PhysAddr address);
-  void Publish(PhysAddr address, const MetaVtable& kind, Ownership ownership);
+  void Publish(PhysAddr address, const MetaVtable& kind, Ownership ownership) {
+    MetaSlot& slot = this->slot(address);
+    // order: relaxed; the store below publishes it.
+    slot.kind.store(&kind, sync::relaxed);
+    // order: release pairs with the acquire in AcquireInUse and in ForEachInUse: who finds the
+    // frame in use sees its kind and metadata.
+    slot.ref_count.store(ownership == Ownership::kUnique ? kRefUnique : 1, sync::release);
+  }
 
   absl::Status CheckFrameAddress(PhysAddr address) const;
   absl::Status AddReference(PhysAddr address);
@@ -194,8 +204,9 @@ class FrameTable {
   void MakeShared(PhysAddr address);
 
   void BeginBuilding(PhysAddr address, Zeroing zeroing);
-  // Whether this was the last reference; the slot is busy then.
+  // Whether this was the last reference: the caller has the frame alone then, and retires it.
   bool DropReference(MetaSlot& slot);
+  void ReleaseRun(FrameRun run);
   void Retire(PhysAddr address, MetaSlot& slot);
   void FreeRun(PhysAddr start, uint64_t pages);
   void AddFlags(FrameRun run, PageFlags flags);

@@ -2,6 +2,7 @@
 
 #include "paddock/core/frame/free_lists.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -36,6 +37,15 @@ std::optional<uint32_t> FreeLists::Take(int order) {
     Push(block + (uint32_t{1} << found), found);
   }
   return block;
+}
+
+std::optional<FreeLists::Block> FreeLists::TakeUpTo(uint32_t most) {
+  int smallest = 0;
+  while (smallest <= kMaxFrameOrder && heads_[smallest] == kNone) ++smallest;
+  const int order = std::min(smallest, static_cast<int>(std::bit_width(most)) - 1);
+  const std::optional<uint32_t> start = Take(order);
+  if (!start) return std::nullopt;
+  return Block{*start, order};
 }
 
 bool FreeLists::TakeFrame(uint32_t frame) {

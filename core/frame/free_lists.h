@@ -33,6 +33,13 @@ class FreeLists {
 
   // A block of 2^order frames, from the smallest free block that has one, at its low end.
   std::optional<uint32_t> Take(int order);
+  // A block of at most `most` frames, above 0, from the smallest free block: as many of Take(0) at
+  // once.
+  struct Block {
+    uint32_t start;
+    int order;
+  };
+  std::optional<Block> TakeUpTo(uint32_t most);
   // The single frame, if it is inside a free block.
   bool TakeFrame(uint32_t frame);
   // Puts an aligned block in and merges it with free buddies. Stops the process if it is free

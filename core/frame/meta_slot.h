@@ -34,7 +34,7 @@ struct MetaSlot;
 struct MetaVtable {
   const char* name;
   // Runs when the last reference is gone and before the frame is free, exactly once, with exclusive
-  // access to slot and frame. May release other frames; must not allocate.
+  // access to slot and frame. May release other frames; must not allocate. Null: nothing to do.
   void (*drop)(FrameTable& frames, PhysAddr address, MetaSlot& slot);
 };
 
@@ -50,7 +50,8 @@ inline constexpr uint8_t kSlotDirty = 2;
 
 struct alignas(64) MetaSlot {
   // Written by anyone, with read-modify-write operations, or by the one owner in states kRefBusy
-  // and kRefUnique. Who moves it from kRefUnused to kRefBusy was given the frame by the allocator.
+  // and kRefUnique. Who moves it from kRefUnused to kRefBusy was given the frame by the allocator,
+  // or has dropped the last reference and not given the frame back yet.
   sync::Atomic<uint32_t> ref_count;
 
   // Page-table nodes: written by the creator before publication; read by anyone.
@@ -63,8 +64,8 @@ struct alignas(64) MetaSlot {
   // lock.
   uint8_t order;
 
-  // Null while unused. Written in state kRefBusy, published by the release that leaves it; read by
-  // owners.
+  // Null while unused. Written by who builds or drops the frame, published by the release that ends
+  // building; read by owners.
   sync::Atomic<const MetaVtable*> kind;
 
   // Page-table nodes: a bit per claimed granule; changed with read-modify-write operations by
@@ -79,7 +80,8 @@ struct alignas(64) MetaSlot {
   // Page-table nodes: written by the creator before publication; read by anyone.
   sync::Atomic<uint64_t> identity;
 
-  // How often the frame became unused, modulo 2^32. Written in state kRefBusy; read by anyone.
+  // How often the frame became unused, modulo 2^32. Written by who drops it; read by
+  // anyone.
   sync::Atomic<uint32_t> generation;
   uint32_t spare;
 

@@ -95,8 +95,8 @@ absl::StatusOr<UniqueFrame<M>> Frame<M>::IntoUnique() && {
 
 template <FrameMeta M>
 absl::StatusOr<UniqueFrame<M>> FrameTable::AllocateUnique(M meta, Zeroing zeroing) {
-  absl::StatusOr<PhysAddr> address = TakeFrame(zeroing);
-  if (!address.ok()) return address.status();
+  const std::optional<PhysAddr> address = TakeFrame(zeroing);
+  if (!address) return NoFrame(1);
   std::construct_at(&MetaIn<M>(slot(*address)), std::move(meta));
   Publish(*address, MetaVtableOf<M>(), Ownership::kUnique);
   return UniqueFrame<M>::FromRaw(*this, *address);

@@ -100,6 +100,11 @@ concept ManagesAddresses = PagingFormat<typename C::Format> && requires {
 //                       what the table manages
 //   kReservedSoftware   software bits of a RawItem's property in which C keeps notes of its own;
 //                       users of the table see them and cannot change them
+//   PagesOf(const Item&) -> uint64_t
+//                       how many base pages, of neighbouring addresses from RawOf(item).frame on,
+//                       the item has; 0 if it has a part of one. CursorMut::MapPages then maps
+//                       items of any number, whatever level RawOf says, and each page becomes an
+//                       item of its own
 //
 // A raw item is what a leaf holds. One that the format cannot hold (its level, alignment, address
 // width or property) is refused when it is to be mapped, before ItemIntoRaw is called.
@@ -115,6 +120,12 @@ concept PageTableConfig =
       { config.CloneRaw(raw) } -> std::same_as<absl::StatusOr<typename C::Item>>;
       { config.IsTracked(raw) } -> std::same_as<bool>;
     } && ManagesAddresses<C>;
+
+// A configuration that provides PagesOf.
+template <typename C>
+concept CountsPages = PageTableConfig<C> && requires(const C config, const typename C::Item item) {
+  { config.PagesOf(item) } -> std::same_as<uint64_t>;
+};
 
 template <PageTableConfig C>
 constexpr uint8_t ReservedSoftware() {

@@ -26,6 +26,7 @@
 #include <bit>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -171,6 +172,34 @@ class [[nodiscard]] Cursor {
       MoveTo(std::min(limit, NextOccupied()));
     }
     return kAbsentPte;
+  }
+
+  // Calls `visit(level, index, leaf)` for the leaves of the current node from here on, up to the
+  // first entry that is none or starts at `limit` or later, or to the one for which it returns
+  // false; moves there, or to `limit` if a leaf crosses it. `level` is a constant for base pages.
+  // Precondition: before `limit`.
+  template <typename Visit>
+  void VisitLeaves(uint64_t limit, Visit visit) {
+    PADDOCK_DCHECK(at_ < limit, "a stretch of no leaves is visited");
+    if (level_ == 1) {
+      VisitLeavesOf(std::integral_constant<int, 1>(), limit, visit);
+    } else {
+      VisitLeavesOf(level_, limit, visit);
+    }
+  }
+  template <typename Level, typename Visit>
+  void VisitLeavesOf(Level level, uint64_t limit, Visit& visit) {
+    const uint64_t node_start = at_ & ~(Geo::NodeSpan(level) - 1);
+    const uint64_t node_end = node_start + Geo::NodeSpan(level);
+    const uint64_t last = Geo::Index(std::min(limit, node_end) - 1, level);
+    const Node<F> node = this->node();
+    const uint64_t first = index();
+    uint64_t next = first;
+    for (; next <= last; ++next) {
+      const Pte pte = node.Load(next);
+      if (F::Kind(pte, level) != EntryKind::kLeaf || !visit(level, next, pte)) break;
+    }
+    if (next != first) MoveTo(std::min(limit, node_start + (next << Geo::Shift(level))));
   }
 
   // The start of the next entry after the current one that stands in an occupied granule, or the

@@ -18,26 +18,28 @@ absl::Status CursorMut<C>::EncodeStatus(EncodeError error, VirtAddr va) {
 }
 
 template <PageTableConfig C>
-absl::Status CursorMut<C>::CheckProperty(PageProperty property, VirtAddr va) {
-  // A TLB uses global translations in every space.
-  if (C::kTlbScope == TlbScope::kSpace && HasAny(property.flags, PageFlags::kGlobal)) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "mapping at %#x: kGlobal is for addresses that all spaces share", va.value()));
-  }
-  return absl::OkStatus();
+absl::Status CursorMut<C>::GlobalError(VirtAddr va) {
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "mapping at %#x: kGlobal is for addresses that all spaces share", va.value()));
 }
 
 template <PageTableConfig C>
-absl::Status CursorMut<C>::CheckSoftware(uint8_t changed, VirtAddr va) {
-  const uint8_t reserved = changed & ReservedSoftware<C>();
-  if (reserved == 0) return absl::OkStatus();
+absl::Status CursorMut<C>::SoftwareError(uint8_t changed, VirtAddr va) {
   return absl::InvalidArgumentError(
       absl::StrFormat("mapping at %#x: software bits %#x of the property belong to the table",
-                      va.value(), reserved));
+                      va.value(), changed & ReservedSoftware<C>()));
 }
 
 template <PageTableConfig C>
-absl::Status CursorMut<C>::CheckItem(const RawItem& raw, Pte& leaf) const {
+bool CursorMut<C>::Fits(const RawItem& raw) const {
+  if (raw.level < 1 || raw.level > Geo::kLevels || !F::IsLeafLevel(raw.level)) return false;
+  if (raw.level == Geo::kLevels && !C::kTopLevelRemovable) return false;
+  const uint64_t span = Geo::EntrySpan(raw.level);
+  return at_ % span == 0 && span <= this->remaining() && raw.level <= this->top();
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::FitError(const RawItem& raw) const {
   const VirtAddr va = this->virt_addr();
   if (raw.level < 1 || raw.level > Geo::kLevels || !F::IsLeafLevel(raw.level)) {
     return EncodeStatus(EncodeError::kNoLeafAtLevel, va);
@@ -57,26 +59,31 @@ absl::Status CursorMut<C>::CheckItem(const RawItem& raw, Pte& leaf) const {
         "an item of %#x bytes at %#x would take the place of a shared top-level table", span,
         va.value()));
   }
-  if (raw.level > this->top()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "an item of %#x bytes at %#x needs a cursor opened with Anchor::kHigh", span, va.value()));
-  }
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "an item of %#x bytes at %#x needs a cursor opened with Anchor::kHigh", span, va.value()));
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::CheckItem(const RawItem& raw, Pte& leaf) const {
+  if (!Fits(raw)) [[unlikely]]
+    return FitError(raw);
   const EncodeResult encoded = F::EncodeLeaf(raw.frame, raw.property, raw.level);
-  if (!encoded.ok()) return EncodeStatus(encoded.error, va);
+  if (!encoded.ok()) [[unlikely]]
+    return EncodeStatus(encoded.error, this->virt_addr());
   leaf = encoded.pte;
-  return CheckProperty(raw.property, va);
+  return CheckProperty(raw.property, this->virt_addr());
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::CheckOwner(const Item& item) const {
+  if (!this->table_->config().Owns(item)) [[unlikely]]
+    return ForeignItemError();
+  return CheckSoftware(item.property.software, this->virt_addr());
 }
 
 template <PageTableConfig C>
 absl::Status CursorMut<C>::Map(Item&& item) {
-  if (!this->table().config().Owns(item)) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "the item to map at %#x belongs to another machine", this->virt_addr().value()));
-  }
-  const PageProperty property = item.property;
-  if (absl::Status status = CheckSoftware(property.software, this->virt_addr()); !status.ok()) {
-    return status;
-  }
+  if (absl::Status status = CheckOwner(item); !status.ok()) return status;
   Contract contract(*this);
   const RawItem raw = this->table().config().RawOf(item);
   const VirtAddr va = this->virt_addr();
@@ -85,6 +92,73 @@ absl::Status CursorMut<C>::Map(Item&& item) {
     return CheckMap(before, after, VirtRange{va, this->virt_addr()}, raw.frame, raw.property);
   });
   return status;
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::MapPages(Item&& item)
+  requires CountsPages<C>
+{
+  if (absl::Status status = CheckOwner(item); !status.ok()) return status;
+  const uint64_t pages = this->table().config().PagesOf(item);
+  const VirtAddr va = this->virt_addr();
+  if (pages == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the item to map at %#x has no base pages", va.value()));
+  }
+  if (pages > this->remaining() / kPageSize) {
+    return absl::OutOfRangeError(
+        absl::StrFormat("%u pages from %#x on pass the end of the locked range, %#x", pages,
+                        va.value(), this->range().end.value()));
+  }
+  const uint64_t limit = at_ + pages * kPageSize;
+  if ((at_ ^ (limit - 1)) >= Geo::NodeSpan(1)) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%u pages from %#x on are not in one table", pages, va.value()));
+  }
+  RawItem raw = this->table().config().RawOf(item);
+  raw.level = 1;
+  Pte leaf = kAbsentPte;
+  if (absl::Status status = CheckItem(raw, leaf); !status.ok()) return status;
+  // The others differ in their addresses only, of which the last is the highest.
+  const PhysAddr last = raw.frame.Plus((pages - 1) * kPageSize);
+  const EncodeResult highest = F::EncodeLeaf(last, raw.property, 1);
+  if (!highest.ok()) return EncodeStatus(highest.error, va.Plus((pages - 1) * kPageSize));
+
+  Contract contract(*this);
+  const absl::Status status = DoMapPages(std::move(item), raw, limit);
+  contract.Ensure(status.ok(), [&](const AbstractTable& before, const AbstractTable& after) {
+    return CheckMap(before, after, VirtRange{va, this->virt_addr()}, raw.frame, raw.property);
+  });
+  return status;
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::DoMapPages(Item&& item, const RawItem& raw, uint64_t limit) {
+  Pte old_entry = kAbsentPte;
+  if (absl::Status status = DescendTo(1, old_entry); !status.ok()) return status;
+
+  this->table().config().ItemIntoRaw(std::move(item));
+  Node<F> node = this->node();
+  PhysAddr frame = raw.frame;
+  for (uint64_t at = at_; at < limit; at += kPageSize, frame = frame.Plus(kPageSize)) {
+    const uint64_t index = Geo::Index(at, 1);
+    const Pte leaf = F::EncodeLeaf(frame, raw.property, 1).pte;
+    if (old_entry = node.Load(index); F::Kind(old_entry, 1) == EntryKind::kAbsent) {
+      node.Store(index, leaf, 1);
+    } else {
+      Removed replaced;
+      this->MoveTo(at);
+      Remove(old_entry, leaf, replaced);
+    }
+  }
+  this->MoveTo(limit);
+  return absl::OkStatus();
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::ForeignItemError() const {
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "the item to map at %#x belongs to another machine", this->virt_addr().value()));
 }
 
 template <PageTableConfig C>
@@ -109,7 +183,13 @@ absl::Status CursorMut<C>::DescendTo(int level, Pte& entry) {
     this->EnterChild(entry);
     entry = this->node().Load(this->index());
   }
-  if (level_ == level) return absl::OkStatus();
+  if (level_ == level) [[likely]]
+    return absl::OkStatus();
+  return MakeTablesTo(level, entry);
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::MakeTablesTo(int level, Pte& entry) {
   NodeReserve<C> reserve(this->env().frames());
   if (absl::Status status = reserve.Ensure(level_ - level); !status.ok()) return status;
   while (level_ > level) {
@@ -202,7 +282,7 @@ template <PageTableConfig C>
 absl::Status CursorMut<C>::SplitBorders(uint64_t limit) {
   if (limit == at_) return absl::OkStatus();
   // Leaves of base pages are never split.
-  this->Decide();
+  if (level_ != 1) this->Decide();
   if (level_ == 1 && (at_ ^ (limit - kPageSize)) < Geo::NodeSpan(1)) return absl::OkStatus();
   const int below = SplitsAt(at_, at_);
   const int above = SplitsAt(limit, limit - kPageSize);

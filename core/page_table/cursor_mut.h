@@ -26,6 +26,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,6 +35,7 @@
 #include "paddock/core/page_table/cursor_contracts.h"
 #include "paddock/core/page_table/leaf_change.h"
 #include "paddock/core/page_table/node_reserve.h"
+#include "paddock/core/page_table/property_memo.h"
 #include "paddock/core/tlb/tlb_flusher.h"
 
 namespace paddock {
@@ -82,6 +84,12 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // the range. RESOURCE_EXHAUSTED: no frame for a table.
   absl::Status Map(Item&& item);
 
+  // Maps an item of any number of base pages, each with an entry of its own, all in one table.
+  // Errors as Map; INVALID_ARGUMENT: it has no pages, or they are not in one table. MapRange maps
+  // more.
+  absl::Status MapPages(Item&& item)
+    requires CountsPages<C>;
+
   // Does all of Map that can fail, for an item of this raw form: checks it, and makes the tables
   // that it needs. Changes nothing that is mapped, moves past it. Map of an item of this form at
   // that place then succeeds, until this cursor unmaps or replaces something there; but Map also
@@ -127,26 +135,45 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   using Base::range_;
 
   // The operations without their contracts.
-  absl::Status DoMap(Item&& item, const RawItem& raw);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status DoMap(Item&& item, const RawItem& raw);
   absl::StatusOr<Removed> DoUnmap(uint64_t limit, FlushDispatch dispatch);
   absl::StatusOr<std::optional<Taken>> DoTakeNext(uint64_t limit);
   absl::StatusOr<std::optional<Protected>> DoProtectNext(uint64_t limit, PropertyChange function);
   absl::StatusOr<uint64_t> DoProtect(uint64_t limit, PropertyChange function);
 
-  absl::Status CheckItem(const RawItem& raw, Pte& leaf) const;
+  // Whether an item of this level may stand here, and why not.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool Fits(const RawItem& raw) const;
+  absl::Status FitError(const RawItem& raw) const;
+  // Both, and whether it may have this address and this property; encodes it in `leaf`.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status CheckItem(const RawItem& raw, Pte& leaf) const;
+  // INVALID_ARGUMENT: it belongs to another machine, or claims software bits of the configuration.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status CheckOwner(const Item& item) const;
+  absl::Status ForeignItemError() const;
+  absl::Status DoMapPages(Item&& item, const RawItem& raw, uint64_t limit);
   // Walks to the entry of `level` here, which it returns in `entry`; splits leaves and makes tables
   // on the way. RESOURCE_EXHAUSTED: before anything was changed.
-  absl::Status DescendTo(int level, Pte& entry);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status DescendTo(int level, Pte& entry);
+  absl::Status MakeTablesTo(int level, Pte& entry);
 
   // A table of `level` from `reserve` with the granules claimed that the cursor's range touches in
   // the entry of `level` + 1 at `offset`.
   Node<F> NewTable(NodeReserve<C>& reserve, int level, uint64_t offset);
 
-  // INVALID_ARGUMENT: a property that the table, not the format, forbids.
-  static absl::Status CheckProperty(PageProperty property, VirtAddr va);
+  // INVALID_ARGUMENT: a property that the table, not the format, forbids. A TLB uses global
+  // translations in every space.
+  static absl::Status CheckProperty(PageProperty property, VirtAddr va) {
+    const bool global = HasAny(property.flags, PageFlags::kGlobal);
+    if (C::kTlbScope == TlbScope::kSpace && global) return GlobalError(va);
+    return absl::OkStatus();
+  }
+  static absl::Status GlobalError(VirtAddr va);
   // INVALID_ARGUMENT: `changed` of a property, all of it if it is new, are bits that the
   // configuration has reserved.
-  static absl::Status CheckSoftware(uint8_t changed, VirtAddr va);
+  static absl::Status CheckSoftware(uint8_t changed, VirtAddr va) {
+    if ((changed & ReservedSoftware<C>()) != 0) return SoftwareError(changed, va);
+    return absl::OkStatus();
+  }
+  static absl::Status SoftwareError(uint8_t changed, VirtAddr va);
 
   // How many tables it takes to make `border` a border between leaves. `inside` is an offset next
   // to it.
@@ -169,8 +196,13 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // Goes up to the highest entry that starts here and ends by `limit`.
   void Ascend(uint64_t limit);
 
+  // Checks, after all properties were checked, that a change says the same again.
+  static void RequirePure(const LeafChange<F>& change);
   // Changes the property of the leaf here. Returns what the leaf was at that moment.
   Pte ChangeProperty(Pte old_entry, LeafChange<F>& change);
+  // The same for the neighbours from here on, before `limit`, that have the attributes of the leaf
+  // that `change` was applied to last, and may be replaced while live; moves past them.
+  void ChangeAlike(uint64_t limit, LeafChange<F>& change);
   // Clears the entry here and waits until no TLB holds it any more.
   Pte Break();
   // Clears the entry here or replaces it by a leaf, hands what it owned to the flusher, and adds it
@@ -185,7 +217,10 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   void CountLeaf(const RawItem& raw, Removed& removed) const;
   // Adds what `table` maps to `removed`. Returns the frames that go with it: tables, itself
   // included, and what the items own.
-  uint64_t CountTable(Node<F> table, int level, Removed& removed) const;
+  uint64_t CountTable(Node<F> table, int level, PropertyMemo<F>& memo, Removed& removed) const;
+  // Removes the leaves from here on that are neighbours in the current node and lie before `limit`,
+  // which is a border between leaves; moves past them.
+  void RemoveLeaves(uint64_t limit, Removed& removed);
 
   // Whether the property of `leaf`, which stands here, may be changed; of every leaf before
   // `limit`.

@@ -16,7 +16,9 @@ absl::Status CursorMut<C>::CheckProperties(uint64_t limit, LeafChange<F>& change
   absl::Status status;
   for (Pte leaf; status.ok() && (leaf = this->FindLeaf(limit)) != kAbsentPte;) {
     status = CheckChange(leaf, change);
-    this->MoveTo(std::min(limit, EntryEnd()));
+    if (EntryEnd() >= limit) break;
+    this->VisitLeaves(
+        limit, [&change](int level, uint64_t, Pte next) { return change.Knows(next, level); });
   }
   this->MoveTo(here);
   return status;
@@ -66,12 +68,17 @@ absl::StatusOr<std::optional<Protected>> CursorMut<C>::DoProtectNext(uint64_t li
 }
 
 template <PageTableConfig C>
+void CursorMut<C>::RequirePure(const LeafChange<F>& change) {
+  const bool allowed = (change.software_changed() & ReservedSoftware<C>()) == 0;
+  PADDOCK_CHECK(change.error() == EncodeError::kNone && allowed,
+                "the change of a property is not a pure function");
+}
+
+template <PageTableConfig C>
 Pte CursorMut<C>::ChangeProperty(Pte old_entry, LeafChange<F>& change) {
   const auto changed = [&](Pte leaf) {
     const Pte entry = change.Apply(leaf, level_);
-    const bool allowed = (change.software_changed() & ReservedSoftware<C>()) == 0;
-    PADDOCK_CHECK(change.error() == EncodeError::kNone && allowed,
-                  "the change of a property is not a pure function");
+    RequirePure(change);
     return entry;
   };
   Pte new_entry = changed(old_entry);
@@ -89,6 +96,26 @@ Pte CursorMut<C>::ChangeProperty(Pte old_entry, LeafChange<F>& change) {
     if (flusher_.names_frames()) flusher_.Name(MappedFramesOf(this->RawOf(old_entry)));
   }
   return old_entry;
+}
+
+template <PageTableConfig C>
+void CursorMut<C>::ChangeAlike(uint64_t limit, LeafChange<F>& change) {
+  RequirePure(change);
+  const bool must_flush = change.flush() == FlushNeed::kRequired;
+  const uint64_t from = at_;
+  Node<F> node = this->node();
+  this->VisitLeaves(limit, [&](int level, uint64_t index, Pte leaf) {
+    // Hardware may set bits until the exchange: what it then is may be another leaf.
+    while (change.Knows(leaf, level)) {
+      if (!node.CompareExchange(index, leaf, change.Apply(leaf, level))) continue;
+      if (must_flush && flusher_.names_frames()) {
+        flusher_.Name(MappedFramesOf(this->RawOf(leaf)));
+      }
+      return true;
+    }
+    return false;
+  });
+  if (must_flush) flusher_.Issue(VirtRange{this->VirtOf(from), this->virt_addr()});
 }
 
 template <PageTableConfig C>
@@ -111,9 +138,15 @@ absl::StatusOr<uint64_t> CursorMut<C>::DoProtect(uint64_t limit, PropertyChange 
   // Nothing is left that could fail: the properties can be encoded and the borders are split.
   uint64_t pages = 0;
   for (Pte leaf; (leaf = this->FindLeaf(limit)) != kAbsentPte;) {
-    ChangeProperty(leaf, change);
-    pages += Geo::EntrySpan(level_) / kPageSize;
-    this->MoveTo(at_ + Geo::EntrySpan(level_));
+    const uint64_t from = at_;
+    change.Apply(leaf, level_);
+    if (EntryEnd() < limit && change.is_safe_live()) {
+      ChangeAlike(limit, change);
+    } else {
+      ChangeProperty(leaf, change);
+      this->MoveTo(at_ + Geo::EntrySpan(level_));
+    }
+    pages += (at_ - from) / kPageSize;
   }
   return pages;
 }

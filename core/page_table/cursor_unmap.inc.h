@@ -5,6 +5,7 @@
 #ifndef PADDOCK_CORE_PAGE_TABLE_CURSOR_UNMAP_INC_H_
 #define PADDOCK_CORE_PAGE_TABLE_CURSOR_UNMAP_INC_H_
 
+#include "absl/base/attributes.h"
 #include "paddock/core/page_table/cursor_mut.h"
 
 namespace paddock {
@@ -53,7 +54,7 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
   Pte replaced = kAbsentPte;
   if (live) {
     replaced = this->node().Exchange(this->index(), replacement);
-    if (replacement == kAbsentPte) this->node().Vacate(this->index(), level_);
+    if (replacement == kAbsentPte) this->node().Vacate(this->index(), this->index(), level_);
   } else {
     replaced = Break();
     this->node().Store(this->index(), replacement, level_);
@@ -62,7 +63,8 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
   FrameTable& frames = this->env().frames();
   if (F::Kind(replaced, level_) == EntryKind::kTable) {
     const Node<F> table = Node<F>::Child(frames, replaced, level_);
-    const uint64_t held = CountTable(table, level_ - 1, removed);
+    PropertyMemo<F> memo;
+    const uint64_t held = CountTable(table, level_ - 1, memo, removed);
     if (live) {
       flusher_.Issue(this->EntryRange(level_));
       NameTable(table, level_ - 1);
@@ -95,19 +97,48 @@ void CursorMut<C>::CountLeaf(const RawItem& raw, Removed& removed) const {
 }
 
 template <PageTableConfig C>
-uint64_t CursorMut<C>::CountTable(Node<F> table, int level, Removed& removed) const {
+uint64_t CursorMut<C>::CountTable(Node<F> table, int level, PropertyMemo<F>& memo,
+                                  Removed& removed) const {
   uint64_t held = 1;
-  table.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](uint64_t, Pte pte) {
+  const auto count = [&](uint64_t, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
     if (F::Kind(pte, level) == EntryKind::kLeaf) {
-      const RawItem raw{F::Address(pte, level), level, F::Property(pte, level)};
+      const RawItem raw = memo.RawOf(pte, level);
       CountLeaf(raw, removed);
       held += FramesOf(raw).pages;
     } else {
       const Node<F> child = Node<F>::Child(this->table_->env().frames(), pte, level);
-      held += CountTable(child, level - 1, removed);
+      held += CountTable(child, level - 1, memo, removed);
     }
-  });
+  };
+  table.ForEachPresent(0, Geo::Entries(level) - 1, level, count);
   return held;
+}
+
+template <PageTableConfig C>
+void CursorMut<C>::RemoveLeaves(uint64_t limit, Removed& removed) {
+  FrameTable& frames = this->env().frames();
+  const uint64_t from = at_;
+  const uint64_t first = this->index();
+  Node<F> node = this->node();
+  const int level = level_;
+  PropertyMemo<F> memo;
+  bool must_flush = false;
+  this->VisitLeaves(limit, [&](auto leaf_level, uint64_t index, Pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+    const Pte leaf = node.Exchange(index, kAbsentPte);
+    must_flush |= F::FlushFor(leaf, kAbsentPte, leaf_level) == FlushNeed::kRequired;
+    const RawItem raw = memo.RawOf(leaf, leaf_level);
+    CountLeaf(raw, removed);
+    if (const FrameRun run = FramesOf(raw); run.pages != 0) {
+      frames.MarkAccessedDirty(run, raw.property.flags);
+      flusher_.Retire(run);
+    } else if (flusher_.names_frames()) {
+      flusher_.Name(MappedFramesOf(raw));
+    }
+    return true;
+  });
+  if (at_ == from) return;
+  node.Vacate(first, Geo::Index(at_ - 1, level), level);
+  if (must_flush) flusher_.Issue(VirtRange{this->VirtOf(from), this->virt_addr()});
 }
 
 template <PageTableConfig C>
@@ -154,6 +185,8 @@ absl::StatusOr<Removed> CursorMut<C>::DoUnmap(uint64_t limit, FlushDispatch disp
       case EntryKind::kLeaf:
         Remove(pte, kAbsentPte, removed);
         this->MoveTo(at_ + Geo::EntrySpan(level_));
+        // Leaves come in rows.
+        if (at_ < limit) RemoveLeaves(limit, removed);
         break;
     }
   }

@@ -30,12 +30,15 @@ class LeafChange {
 
   explicit LeafChange(Function function) : function_(function) {}
 
+  // Whether the last leaf that was applied to had the attributes of this one: what is said of that
+  // one holds for this one.
+  bool Knows(Pte leaf, int level) const {
+    return F::Attributes(leaf, level) == attributes_ && level == level_;
+  }
   // Meaningless if error() is not kNone.
   Pte Apply(Pte leaf, int level) {
-    const Pte attributes = F::Attributes(leaf, level);
-    if (attributes != attributes_ || level != level_) [[unlikely]] {
-      Remember(leaf, attributes, level);
-    }
+    if (!Knows(leaf, level)) [[unlikely]]
+      Remember(leaf, level);
     return leaf ^ difference_;
   }
 
@@ -49,9 +52,9 @@ class LeafChange {
   FlushNeed flush() const { return flush_; }
 
  private:
-  void Remember(Pte leaf, Pte attributes, int level) {
+  void Remember(Pte leaf, int level) {
     level_ = level;
-    attributes_ = attributes;
+    attributes_ = F::Attributes(leaf, level);
     const PageProperty before = F::Property(leaf, level);
     property_ = function_(before);
     software_changed_ = static_cast<uint8_t>(before.software ^ property_.software);

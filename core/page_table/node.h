@@ -13,6 +13,7 @@
 #ifndef PADDOCK_CORE_PAGE_TABLE_NODE_H_
 #define PADDOCK_CORE_PAGE_TABLE_NODE_H_
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -125,17 +126,17 @@ class Node {
     slot_->occupancy.store(AllGranules(level), sync::relaxed);
   }
 
-  // To be called by the granule's holder after it cleared entry `index`.
-  void Vacate(uint64_t index, int level) {
+  // To be called by the holder of their granules after the entries `first` to `last` were cleared.
+  void Vacate(uint64_t first, uint64_t last, int level) {
+    uint64_t emptied = Granules(first, last, level);
+    // Only the granules at both ends hold other entries.
     const uint64_t per_granule = Geo::EntriesPerGranule(level);
-    const uint64_t first = index & ~(per_granule - 1);
-    // From the top: entries are mostly cleared in ascending order, and one look is enough then.
-    for (uint64_t i = first + per_granule; i-- > first;) {
-      // order: relaxed; the granule is held, nobody else stores entries in it.
-      if (Ref(entries_[i]).load(sync::relaxed) != kAbsentPte) return;
+    if (HoldsAny(last + 1, (last | (per_granule - 1)) + 1)) {
+      emptied &= ~Granules(last, last, level);
     }
+    if (HoldsAny(first & ~(per_granule - 1), first)) emptied &= ~Granules(first, first, level);
     // order: relaxed, as in Occupy.
-    slot_->occupancy.fetch_and(~Granules(index, index, level), sync::relaxed);
+    if (emptied != 0) slot_->occupancy.fetch_and(~emptied, sync::relaxed);
   }
 
   // Calls `visit(index, entry)` for every present entry from `first` to `last`, ascending, skipping
@@ -146,9 +147,9 @@ class Node {
     uint64_t granules = slot_->occupancy.load(sync::relaxed) & Granules(first, last, level);
     const uint64_t per_granule = Geo::EntriesPerGranule(level);
     for (; granules != 0; granules &= granules - 1) {
-      const uint64_t from = static_cast<uint64_t>(std::countr_zero(granules)) * per_granule;
-      const uint64_t to = from + per_granule - 1;
-      for (uint64_t i = from < first ? first : from; i <= (to > last ? last : to); ++i) {
+      const uint64_t granule = static_cast<uint64_t>(std::countr_zero(granules)) * per_granule;
+      const uint64_t end = std::min(last + 1, granule + per_granule);
+      for (uint64_t i = std::max(first, granule); i < end; ++i) {
         if (const Pte pte = Load(i); F::Kind(pte, level) != EntryKind::kAbsent) visit(i, pte);
       }
     }
@@ -171,6 +172,15 @@ class Node {
   }
 
  private:
+  // Whether one of the entries `from` to `end` - 1 is not absent.
+  bool HoldsAny(uint64_t from, uint64_t end) const {
+    for (uint64_t i = from; i < end; ++i) {
+      // order: relaxed; the granule is held, nobody else stores entries in it.
+      if (Ref(entries_[i]).load(sync::relaxed) != kAbsentPte) return true;
+    }
+    return false;
+  }
+
   MetaSlot* slot_;
   Pte* entries_;
 };

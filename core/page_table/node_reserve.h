@@ -9,12 +9,14 @@
 #include <array>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "paddock/concurrency/check.h"
 #include "paddock/concurrency/sync.h"
 #include "paddock/core/frame/frame_table.h"
 #include "paddock/core/page_table/config.h"
 #include "paddock/core/page_table/node.h"
+#include "paddock/core/page_table/property_memo.h"
 
 namespace paddock {
 
@@ -37,18 +39,20 @@ struct NodeMeta {
     const uint64_t first = root ? C::kTopLevelFirst : 0;
     const uint64_t last = root ? C::kTopLevelLast : Geo::Entries(level) - 1;
     const C config(frames);
-    Node<F>(frames, address).ForEachPresent(first, last, level, [&](uint64_t, Pte pte) {
+    PropertyMemo<F> memo;
+    const auto release = [&](uint64_t, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       if (F::Kind(pte, level) == EntryKind::kTable) {
         frames.Release(FrameRun{F::Address(pte, level), 1});
         return;
       }
-      const RawItem raw{F::Address(pte, level), level, F::Property(pte, level)};
+      const RawItem raw = memo.RawOf(pte, level);
       if (!config.IsTracked(raw)) return;
       const FrameRun run{raw.frame, Geo::EntrySpan(level) / kPageSize};
       // Hardware may have set these until the flush that preceded the release was acknowledged.
       frames.MarkAccessedDirty(run, raw.property.flags);
       frames.Release(run);
-    });
+    };
+    Node<F>(frames, address).ForEachPresent(first, last, level, release);
   }
 };
 

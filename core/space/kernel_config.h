@@ -37,7 +37,7 @@ namespace paddock {
 // The software bit of an untracked mapping in a kernel's table. The other seven are the caller's.
 inline constexpr uint8_t kUntrackedSoftwareBit = 1;
 
-// To be mapped with one entry. A table refuses a size that no level of its format maps.
+// To be mapped with one entry, of a size that a level of the format maps, or page by page.
 struct KernelItem {
   USegment frames;      // tracked, or
   PhysRange untracked;  // if `frames` is empty: physical addresses, maybe outside of all memory
@@ -68,12 +68,14 @@ class KernelConfig {
 
   // Frames of another machine must not end up in this one's tables.
   bool Owns(const Item& item) const { return !item.tracked() || &item.frames.table() == frames_; }
-  RawItem RawOf(const Item& item) const {
-    if (item.tracked()) {
-      return RawItem{item.frames.start(), LevelOfPages<Format>(item.frames.pages()), item.property};
-    }
+  uint64_t PagesOf(const Item& item) const {
+    if (item.tracked()) return item.frames.pages();
     const uint64_t bytes = item.untracked.size();
-    const int level = bytes % kPageSize == 0 ? LevelOfPages<Format>(bytes / kPageSize) : 0;
+    return bytes % kPageSize == 0 ? bytes / kPageSize : 0;
+  }
+  RawItem RawOf(const Item& item) const {
+    const int level = LevelOfPages<Format>(PagesOf(item));
+    if (item.tracked()) return RawItem{item.frames.start(), level, item.property};
     return RawItem{item.untracked.start, level, AsUntracked(item.property)};
   }
   RawItem ItemIntoRaw(Item&& item) const {

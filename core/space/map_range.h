@@ -9,13 +9,15 @@
 //
 // A cursor's Prepare, done for all pages first, makes it all or nothing (PrepareRange).
 //
-// Thread safety: as the cursor. Failure: stops at the first item that cannot be mapped, says how
-// many base pages were mapped, and leaves the others with the caller. Cost: as CursorMut::Map for
-// each item.
+// Thread safety: as the cursor. Failure: stops at the first large page, or the first row of base
+// pages of one table, that cannot be mapped, says how many base pages were mapped, and leaves the
+// others with the caller. Cost: as CursorMut::Map for each large page, and a store for each base
+// page.
 
 #ifndef PADDOCK_CORE_SPACE_MAP_RANGE_H_
 #define PADDOCK_CORE_SPACE_MAP_RANGE_H_
 
+#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <utility>
@@ -55,6 +57,16 @@ int LargestLevel(const CursorMut<C>& cursor, PhysAddr start, uint64_t pages) {
   return largest;
 }
 
+// How many of `pages` base pages are mapped together where the cursor stands: those in the table
+// that it stands in and in its range, but at least one.
+template <PageTableConfig C>
+uint64_t RowOfPages(const CursorMut<C>& cursor, uint64_t pages) {
+  if (!CountsPages<C>) return 1;
+  const uint64_t span = Geometry<typename C::Format>::NodeSpan(1);
+  const uint64_t in_table = (span - cursor.virt_addr().value() % span) / kPageSize;
+  return std::max<uint64_t>(std::min({pages, in_table, cursor.remaining() / kPageSize}), 1);
+}
+
 // Does all that can fail of mapping `pages` physical pages from `start` on, with the largest pages
 // that fit and the property `raw` of the entries. Errors as CursorMut::Prepare; tables may have
 // been made by then, and the cursor stands at what failed.
@@ -72,6 +84,20 @@ absl::Status PrepareRange(CursorMut<C>& cursor, PhysAddr start, uint64_t pages, 
   return absl::OkStatus();
 }
 
+namespace internal {
+
+// With one entry of `level`, or with one for each base page. On an error `item` is untouched, as
+// the cursor promises.
+template <PageTableConfig C>
+absl::Status MapOrKeep(CursorMut<C>& cursor, typename C::Item& item, int level) {
+  if constexpr (CountsPages<C>) {
+    if (level == 1) return cursor.MapPages(std::move(item));
+  }
+  return cursor.Map(std::move(item));
+}
+
+}  // namespace internal
+
 // Maps the physical addresses `range`, which nobody owns, with the largest pages that fit.
 // Precondition: it is not reversed, and aligned to 4 KiB.
 template <PageTableConfig C>
@@ -80,25 +106,18 @@ MapRangeResult MapRange(CursorMut<C>& cursor, PhysRange range, PageProperty prop
   using Geo = Geometry<typename C::Format>;
   MapRangeResult result;
   for (PhysAddr at = range.start; at != range.end;) {
-    const uint64_t pages = (range.end.value() - at.value()) / kPageSize;
-    const PhysAddr end = at.Plus(Geo::EntrySpan(LargestLevel(cursor, at, pages)));
-    result.status = cursor.Map(typename C::Item(PhysRange{at, end}, property));
+    const uint64_t left = (range.end.value() - at.value()) / kPageSize;
+    const int level = LargestLevel(cursor, at, left);
+    const uint64_t pages =
+        level == 1 ? RowOfPages(cursor, left) : Geo::EntrySpan(level) / kPageSize;
+    typename C::Item item(PhysRange{at, at.Plus(pages * kPageSize)}, property);
+    result.status = internal::MapOrKeep(cursor, item, level);
     if (!result.status.ok()) return result;
-    result.pages += (end.value() - at.value()) / kPageSize;
-    at = end;
+    result.pages += pages;
+    at = at.Plus(pages * kPageSize);
   }
   return result;
 }
-
-namespace internal {
-
-// On an error `item` is untouched, as CursorMut::Map promises.
-template <PageTableConfig C>
-absl::Status MapOrKeep(CursorMut<C>& cursor, typename C::Item& item) {
-  return cursor.Map(std::move(item));
-}
-
-}  // namespace internal
 
 // Maps `frames` from its start on; what was mapped is taken out of it.
 template <PageTableConfig C>
@@ -110,14 +129,15 @@ MapRangeResult MapRange(CursorMut<C>& cursor, USegment& frames, PageProperty pro
     const int level = sizes == PageSizes::kLargestThatFit
                           ? LargestLevel(cursor, frames.start(), frames.pages())
                           : 1;
-    const uint64_t pages = Geo::EntrySpan(level) / kPageSize;
+    const uint64_t pages =
+        level == 1 ? RowOfPages(cursor, frames.pages()) : Geo::EntrySpan(level) / kPageSize;
     absl::StatusOr<USegment> part = frames.TakeFirst(pages);
     if (!part.ok()) {
       result.status = part.status();
       return result;
     }
     typename C::Item item(*std::move(part), property);
-    result.status = internal::MapOrKeep(cursor, item);
+    result.status = internal::MapOrKeep(cursor, item, level);
     if (!result.status.ok()) {
       // Untouched by the failed call: it goes back to where it came from.
       FrameTable& table = item.frames.table();
@@ -137,8 +157,9 @@ MapRangeResult MapRange(CursorMut<C>& cursor, absl::Span<UFrame> frames, PagePro
   MapRangeResult result;
   for (UFrame& frame : frames) {
     typename C::Item item(std::move(frame), property);
-    result.status = internal::MapOrKeep(cursor, item);
+    result.status = cursor.Map(std::move(item));
     if (!result.status.ok()) {
+      // Untouched by the failed call.
       if (item.frames.empty()) return result;
       FrameTable& table = item.frames.table();
       frame = UFrame::FromRaw(table, std::move(item.frames).IntoRaw().start);

@@ -22,8 +22,7 @@
 
 namespace paddock {
 
-// Frames to be mapped with one entry. A table refuses a number of pages that no level of its format
-// maps.
+// Frames to be mapped with one entry, as many as a level of the format maps, or page by page.
 struct MappedFrames {
   USegment frames;
   PageProperty property;
@@ -58,8 +57,9 @@ class FramesConfig {
   bool Owns(const Item& item) const {
     return item.frames.empty() || &item.frames.table() == frames_;
   }
+  uint64_t PagesOf(const Item& item) const { return item.frames.pages(); }
   RawItem RawOf(const Item& item) const {
-    return RawItem{item.frames.start(), LevelOfPages<Format>(item.frames.pages()), item.property};
+    return RawItem{item.frames.start(), LevelOfPages<Format>(PagesOf(item)), item.property};
   }
   RawItem ItemIntoRaw(Item&& item) const {
     const RawItem raw = RawOf(item);

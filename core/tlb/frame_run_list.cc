@@ -14,15 +14,7 @@ void FrameRunList::AddChunk(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks) {
   last_ = chunk;
 }
 
-void FrameRunList::ForEach(absl::FunctionRef<void(FrameRun)> visit) const {
-  for (uint32_t i = 0; i < inline_count_; ++i) visit(inline_[i]);
-  for (const FrameRunChunk* chunk = first_; chunk != nullptr; chunk = chunk->next) {
-    for (uint32_t i = 0; i < chunk->count; ++i) visit(chunk->runs[i]);
-  }
-}
-
-void FrameRunList::Clear(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks) {
-  inline_count_ = 0;
+void FrameRunList::GiveBackChunks(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks) {
   last_ = nullptr;
   for (FrameRunChunk* chunk = std::exchange(first_, nullptr); chunk != nullptr;) {
     FrameRunChunk* next = chunk->next;

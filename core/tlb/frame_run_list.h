@@ -3,15 +3,14 @@
 // The frames a batch keeps: runs of contiguous frames, a few inline, the others in pooled chunks.
 // Nothing that is added is ever left out, however many there are.
 //
-// Thread safety: one thread at a time; read by many once nobody adds. Cost: a run that continues
-// the last one costs no space; a new chunk every kRuns runs, from the CPU's pool.
+// Thread safety: one thread at a time; read by many once nobody adds. Cost: a run next to the last
+// one costs no space; a new chunk every kRuns runs, from the CPU's pool.
 
 #ifndef PADDOCK_CORE_TLB_FRAME_RUN_LIST_H_
 #define PADDOCK_CORE_TLB_FRAME_RUN_LIST_H_
 
 #include <cstdint>
 
-#include "absl/functional/function_ref.h"
 #include "paddock/concurrency/cpu.h"
 #include "paddock/core/frame/frame_table.h"
 #include "paddock/core/tlb/cpu_pool.h"
@@ -39,28 +38,51 @@ class FrameRunList {
   bool empty() const { return inline_count_ == 0; }
 
   void Add(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks, FrameRun run) {
-    if (run.pages == 0) return;
-    if (inline_count_ != 0) {
-      FrameRun& before =
-          last_ != nullptr ? last_->runs[last_->count - 1] : inline_[inline_count_ - 1];
-      if (before.start.value() + before.pages * kPageSize == run.start.value()) {
-        before.pages += run.pages;
-        return;
-      }
-    }
-    if (inline_count_ < kInlineRuns) {
-      inline_[inline_count_++] = run;
-      return;
-    }
-    if (last_ == nullptr || last_->count == FrameRunChunk::kRuns) AddChunk(pin, chunks);
+    if (run.pages == 0 || TryAdd(run)) return;
+    AddChunk(pin, chunks);
     last_->runs[last_->count++] = run;
   }
+  // Add, if that takes no new chunk; else does nothing. Precondition: the run is not empty.
+  bool TryAdd(FrameRun run) {
+    if (inline_count_ < kInlineRuns) {
+      if (inline_count_ == 0 || !Join(inline_[inline_count_ - 1], run)) {
+        inline_[inline_count_++] = run;
+      }
+      return true;
+    }
+    if (Join(last_ != nullptr ? last_->runs[last_->count - 1] : inline_[kInlineRuns - 1], run)) {
+      return true;
+    }
+    if (last_ == nullptr || last_->count == FrameRunChunk::kRuns) return false;
+    last_->runs[last_->count++] = run;
+    return true;
+  }
   // In the order in which they were added, neighbours merged.
-  void ForEach(absl::FunctionRef<void(FrameRun)> visit) const;
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (uint32_t i = 0; i < inline_count_; ++i) visit(inline_[i]);
+    for (const FrameRunChunk* chunk = first_; chunk != nullptr; chunk = chunk->next) {
+      for (uint32_t i = 0; i < chunk->count; ++i) visit(chunk->runs[i]);
+    }
+  }
   // Forgets the runs and gives the chunks back.
-  void Clear(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks);
+  void Clear(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks) {
+    inline_count_ = 0;
+    if (first_ != nullptr) GiveBackChunks(pin, chunks);
+  }
 
  private:
+  // Makes `run` part of `before`, if they are neighbours.
+  static bool Join(FrameRun& before, FrameRun run) {
+    if (run.start.Plus(run.pages * kPageSize) == before.start) {
+      before.start = run.start;
+    } else if (before.start.Plus(before.pages * kPageSize) != run.start) {
+      return false;
+    }
+    before.pages += run.pages;
+    return true;
+  }
+  void GiveBackChunks(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks);
   void AddChunk(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks);
 
   uint32_t inline_count_ = 0;

@@ -145,7 +145,15 @@ void TlbSystem::GiveUp(const CpuPin& pin, ShootdownBatch& batch) {
 void TlbSystem::Reclaim(RcuHead* head, const CpuPin& pin) {
   ShootdownBatch& batch = static_cast<ShootdownBatch&>(*head);
   TlbSystem& system = batch.system_;
-  batch.runs_.ForEach([&system](FrameRun run) { system.frames_.Release(run); });
+  // Pages that were mapped one by one go back one by one, to where the next are taken from, unless
+  // they make a large block.
+  constexpr uint64_t kLargeRun = 64;
+  batch.runs_.ForEach([&frames = system.frames_](FrameRun run) {
+    if (run.pages >= kLargeRun) return frames.Release(run);
+    for (uint64_t page = 0; page < run.pages; ++page) {
+      frames.Release(FrameRun{run.start.Plus(page * kPageSize), 1});
+    }
+  });
   system.Recycle(pin, batch);
 }
 

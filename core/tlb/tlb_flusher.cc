@@ -21,8 +21,7 @@ void TlbFlusher::IssueSlowly(VirtRange range) {
 
 void TlbFlusher::IssueAll() { batch().AddEverything(); }
 
-void TlbFlusher::Retire(FrameRun run, uint64_t held_pages) {
-  if (run.pages == 0) return;
+void TlbFlusher::RetireSlowly(FrameRun run, uint64_t held_pages) {
   ShootdownBatch& batch = this->batch();
   batch.runs_.Add(*pin_, system_->chunks_, run);
   batch.held_pages_ += held_pages;

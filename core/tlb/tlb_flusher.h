@@ -16,10 +16,10 @@
 //
 // Thread safety: the thread of `pin`. Failure: none. Cost: constructing stores three references.
 // Dispatch also lets RCU catch up, without waiting, if it is over its limit: a cursor may be held
-// for long. The first Issue or Retire takes a batch from the CPU's pool; Dispatch, when no other CPU can hold
-// entries of the space, flushes this CPU's and hands the batch to RCU: no shared memory is written,
-// nothing is allocated. Otherwise one shared counter, and one mailbox per CPU on which the space is
-// active.
+// for long. The first Issue or Retire takes a batch from the CPU's pool; Dispatch, when no other
+// CPU can hold entries of the space, flushes this CPU's and hands the batch to RCU: no shared
+// memory is written, nothing is allocated. Otherwise one shared counter, and one mailbox per CPU on
+// which the space is active.
 
 #ifndef PADDOCK_CORE_TLB_TLB_FLUSHER_H_
 #define PADDOCK_CORE_TLB_TLB_FLUSHER_H_
@@ -94,7 +94,11 @@ class [[nodiscard]] TlbFlusher {
   void Retire(FrameRun run) { Retire(run, run.pages); }
   // The same, of a run that keeps `held_pages` base pages from being used, itself included: a
   // table and all that it maps. They count against what RCU and the CPUs may be behind.
-  void Retire(FrameRun run, uint64_t held_pages);
+  void Retire(FrameRun run, uint64_t held_pages) {
+    if (run.pages == 0) return;
+    if (batch_ == nullptr || !batch_->runs_.TryAdd(run)) return RetireSlowly(run, held_pages);
+    batch_->held_pages_ += held_pages;
+  }
 
   // The issued ranges translated to `run` too, which somebody else owns (a table that is retired,
   // or the table entry itself, if only its property changed). Kept for transports that act on
@@ -125,6 +129,7 @@ class [[nodiscard]] TlbFlusher {
 
  private:
   void IssueSlowly(VirtRange range);
+  void RetireSlowly(FrameRun run, uint64_t held_pages);
   ShootdownBatch& batch();
 
   TlbSystem* system_;

@@ -60,7 +60,7 @@ enum class TagMode : uint8_t {
 };
 
 struct TlbStats {
-  uint64_t issued = 0;            // flush operations
+  uint64_t issued = 0;            // flush operations; one for neighbours that change together
   uint64_t batches = 0;           // dispatches that flushed something
   uint64_t interrupts = 0;        // CPUs kicked
   uint64_t interrupts_saved = 0;  // requests to CPUs that had been kicked already, or were idle

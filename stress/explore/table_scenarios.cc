@@ -68,42 +68,51 @@ void RemovalAgainstWalk(VirtRange removed) {
 
 // The hardware sets the dirty bit in an entry whose property changes: the bit is found afterwards,
 // in what the change reports or in the entry.
-void DirtyBitAgainstProtect() {
+// `pages` of one table change together; the hardware writes to the last.
+void DirtyBitAgainstProtect(uint64_t pages) {
   SmallTable<TinyConfig> world;
-  MapAtStart(world, Pages(0, 1));
+  const VirtAddr last = Page(pages - 1);
+  MapAtStart(world, Pages(0, pages));
   bool written = false;
   bool reported = false;
   world.Run({[&](const CpuPin& pin) {
-               CursorMut<TinyConfig> cursor = world.Open(pin, Pages(0, 1));
+               CursorMut<TinyConfig> cursor = world.Open(pin, Pages(0, pages));
                const auto change = [](PageProperty property) {
                  property.flags &= ~PageFlags::kWrite;
                  return property;
                };
+               if (pages > 1) return (void)Must(cursor.Protect(pages * kPageSize, change));
                const auto changed = Must(cursor.ProtectNext(kPageSize, change));
                reported = HasAny(changed->before.flags, PageFlags::kDirty);
              },
              [&](const CpuPin& pin) {
                const RcuReadGuard guard(world.rcu(), pin);
                const HardwareWalkResult walk =
-                   HardwareWalk(world.table(), guard, Page(0), Access::kWrite);
+                   HardwareWalk(world.table(), guard, last, Access::kWrite);
                written = walk.fault == WalkFault::kNone;
              }});
-  const bool kept = HasAny(world.View().Query(Page(0))->property.flags, PageFlags::kDirty);
+  const bool kept = HasAny(world.View().Query(last)->property.flags, PageFlags::kDirty);
   model::Expect(!written || reported || kept, "no dirty bit is lost");
   model::Reach(written ? "written" : "refused");
   if (reported) model::Reach("reported");
 }
 
-void DirtyBitAgainstUnmap() {
+// The same; the table itself stays.
+void DirtyBitAgainstUnmap(uint64_t pages) {
   SmallTable<TinyConfig> world;
-  MapAtStart(world, Pages(0, 1));
+  MapAtStart(world, Pages(0, pages));
   bool written = false;
   Removed removed;
-  world.Run({[&](const CpuPin& pin) { removed = world.UnmapAll(pin, Pages(0, 1)); },
+  world.Run({[&](const CpuPin& pin) {
+               const CursorOptions options{.intent = Intent::kNoMap, .anchor = Anchor::kLow};
+               CursorMut<TinyConfig> cursor = world.Open(pin, Pages(0, pages), options);
+               removed = Must(cursor.Unmap(pages * kPageSize));
+             },
              [&](const CpuPin& pin) {
                const RcuReadGuard guard(world.rcu(), pin);
-               written = HardwareWalk(world.table(), guard, Page(0), Access::kWrite).fault ==
-                         WalkFault::kNone;
+               written =
+                   HardwareWalk(world.table(), guard, Page(pages - 1), Access::kWrite).fault ==
+                   WalkFault::kNone;
              }});
   model::Expect(written == (removed.dirty_pages == 1),
                 "unmapping reports exactly what was written");
@@ -201,12 +210,22 @@ std::vector<model::Scenario> TableScenarios() {
        .bound = 3},
       {.name = "dirty_protect",
        .what = "hardware sets the dirty bit while the property changes",
-       .body = &DirtyBitAgainstProtect,
+       .body = [] { DirtyBitAgainstProtect(1); },
        .must_reach = {"written", "refused", "reported"},
+       .bound = 3},
+      {.name = "dirty_protect_row",
+       .what = "the same while those of two neighbours change",
+       .body = [] { DirtyBitAgainstProtect(2); },
+       .must_reach = {"written", "refused"},
        .bound = 3},
       {.name = "dirty_unmap",
        .what = "hardware sets the dirty bit while the page is unmapped",
-       .body = &DirtyBitAgainstUnmap,
+       .body = [] { DirtyBitAgainstUnmap(1); },
+       .must_reach = {"written", "refused"},
+       .bound = 3},
+      {.name = "dirty_unmap_row",
+       .what = "the same while two neighbours are unmapped",
+       .body = [] { DirtyBitAgainstUnmap(2); },
        .must_reach = {"written", "refused"},
        .bound = 3},
       {.name = "split_write",

@@ -34,6 +34,13 @@ class Model {
     ASSERT_EQ(block.has_value(), HasFreeBlock(order)) << "order " << order;
     if (block) Own(*block, order);
   }
+  void TakeUpTo(uint32_t most) {
+    const std::optional<FreeLists::Block> block = lists_.lists.TakeUpTo(most);
+    ASSERT_EQ(block.has_value(), HasFreeBlock(0)) << "at most " << most;
+    if (!block) return;
+    ASSERT_LE(uint64_t{1} << block->order, most);
+    Own(block->start, block->order);
+  }
   void TakeFrame(uint32_t frame) {
     ASSERT_EQ(lists_.lists.TakeFrame(frame), free_[frame]) << "frame " << frame;
     if (free_[frame]) Own(frame, 0);
@@ -128,13 +135,16 @@ TEST_P(FreeListsRandomTest, AgreesWithAMapOfFreeFrames) {
   Model model(first_page, frames);
   ASSERT_NO_FATAL_FAILURE(model.ExpectMerged());
   for (int step = 0; step < 3000; ++step) {
-    switch (random() % 5) {
+    switch (random() % 6) {
       case 0:
         ASSERT_NO_FATAL_FAILURE(model.TakeFrame(static_cast<uint32_t>(random() % frames)));
         break;
       case 1:
       case 2:
         ASSERT_NO_FATAL_FAILURE(model.Take(static_cast<int>(random() % (random() % 8 + 1))));
+        break;
+      case 3:
+        ASSERT_NO_FATAL_FAILURE(model.TakeUpTo(static_cast<uint32_t>(random() % 40) + 1));
         break;
       default:
         model.GiveBack(random);

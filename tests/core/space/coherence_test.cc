@@ -19,48 +19,80 @@ using absl::StatusCode;
 
 class Coherence : public MachineTest {};
 
-TEST_F(Coherence, AnUnmapIsSeenByAnotherCpuAfterSync) {
+// How many pages are changed at once: those after the first are flushed together.
+class RowCoherence : public Coherence, public testing::WithParamInterface<uint64_t> {
+ protected:
+  static VirtAddr Nth(uint64_t page) { return VirtAddr((1 + page) * kPageSize); }
+  VirtRange Row() const { return VirtRange{Nth(0), Nth(GetParam())}; }
+};
+INSTANTIATE_TEST_SUITE_P(Pages, RowCoherence, testing::Values(1, 4));
+
+TEST_P(RowCoherence, AnUnmapIsSeenByAnotherCpuAfterSync) {
   const auto space = NewSpace();
-  MapNew(*space, Page(1));
+  for (uint64_t i = 0; i < GetParam(); ++i) MapNew(*space, Page(1 + i));
   Event loaded, unmapped;
   CpuThreads threads(machine().cpus());
   threads.Run(1, [&](const CpuPin& cpu) {
     space->Activate(cpu);
-    EXPECT_TRUE(IsOk(space->Load(cpu, VirtAddr(0x1000))));
+    for (uint64_t i = 0; i < GetParam(); ++i) EXPECT_TRUE(IsOk(space->Load(cpu, Nth(i))));
     loaded.Set();
     EXPECT_TRUE(unmapped.Await([&] { machine().Poll(cpu); }));
-    EXPECT_TRUE(Refused(space->Load(cpu, VirtAddr(0x1000)), StatusCode::kNotFound));
+    for (uint64_t i = 0; i < GetParam(); ++i) {
+      EXPECT_TRUE(Refused(space->Load(cpu, Nth(i)), StatusCode::kNotFound)) << i;
+    }
     machine().DeactivateSpace(cpu);
   });
   ASSERT_TRUE(loaded.Await());
-  UnmapPage(*space, pin(), Page(1));
+  UnmapPage(*space, pin(), Row());
   unmapped.Set();
 }
 
-TEST_F(Coherence, ADowngradeIsSeenByAnotherCpuAfterSync) {
+TEST_P(RowCoherence, ADowngradeIsSeenByAnotherCpuAfterSync) {
   const auto space = NewSpace();
-  MapNew(*space, Page(1));
+  for (uint64_t i = 0; i < GetParam(); ++i) MapNew(*space, Page(1 + i));
   Event stored, protected_now;
   CpuThreads threads(machine().cpus());
   threads.Run(1, [&](const CpuPin& cpu) {
     space->Activate(cpu);
-    EXPECT_TRUE(IsOk(space->Store(cpu, VirtAddr(0x1000), 1)));
+    for (uint64_t i = 0; i < GetParam(); ++i) EXPECT_TRUE(IsOk(space->Store(cpu, Nth(i), 1)));
     stored.Set();
     EXPECT_TRUE(protected_now.Await([&] { machine().Poll(cpu); }));
-    EXPECT_TRUE(Refused(space->Store(cpu, VirtAddr(0x1000), 2), StatusCode::kPermissionDenied));
-    EXPECT_EQ(Must(space->Load(cpu, VirtAddr(0x1000))).value, 1u);
+    for (uint64_t i = 0; i < GetParam(); ++i) {
+      EXPECT_TRUE(Refused(space->Store(cpu, Nth(i), 2), StatusCode::kPermissionDenied)) << i;
+      EXPECT_EQ(Must(space->Load(cpu, Nth(i))).value, 1u);
+    }
     machine().DeactivateSpace(cpu);
   });
   ASSERT_TRUE(stored.Await());
   {
-    VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Page(1)));
-    EXPECT_TRUE(IsOk(cursor.Protect(kPageSize, [](PageProperty property) {
+    VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Row()));
+    EXPECT_TRUE(IsOk(cursor.Protect(Row().size(), [](PageProperty property) {
       property.flags &= ~PageFlags::kWrite;
       return property;
     })));
     cursor.flusher().Sync();
   }
   protected_now.Set();
+}
+
+// Which a live entry may not be given: each is broken, flushed and made anew.
+TEST_P(RowCoherence, AnotherMemoryTypeReachesEveryPage) {
+  const auto space = NewSpace();
+  for (uint64_t i = 0; i < GetParam(); ++i) MapNew(*space, Page(1 + i));
+  VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Row()));
+  EXPECT_EQ(Must(cursor.Protect(Row().size(),
+                                [](PageProperty property) {
+                                  property.cache = CachePolicy::kUncacheable;
+                                  return property;
+                                })),
+            GetParam());
+  ASSERT_TRUE(IsOk(cursor.Jump(Nth(0))));
+  for (uint64_t i = 0; i < GetParam(); ++i) {
+    const QueryResult found = Must(cursor.Query());
+    ASSERT_TRUE(found.item) << i;
+    EXPECT_EQ(found.item->property.cache, CachePolicy::kUncacheable) << i;
+    ASSERT_TRUE(IsOk(cursor.Jump(found.range.end)));
+  }
 }
 
 // Fails if frames are released before the flush is acknowledged.

@@ -65,6 +65,53 @@ TEST_F(MapRangeTest, StopsAtTheEndOfTheRangeAndKeepsTheRest) {
   EXPECT_EQ(frames.start(), start.Plus(3 * kPageSize));
 }
 
+TEST_F(MapRangeTest, PagesOverTwoTablesAreMappedInTwoRows) {
+  auto space = Must(VmSpace::Create(machine(), pin()));
+  USegment frames = Frames(6);
+  const PhysAddr start = frames.start();
+  auto cursor = Must(space->OpenCursorMut(pin(), Pages(509, 6)));
+  ASSERT_TRUE(IsOk(MapRange(cursor, frames, kReadUser, PageSizes::kBaseOnly).status));
+  EXPECT_EQ(cursor.remaining(), 0u);
+  ASSERT_TRUE(cursor.Jump(Pages(509, 6).start).ok());
+  for (uint64_t page = 0; page < 6; ++page) {
+    const QueryResult found = Must(cursor.Query());
+    EXPECT_EQ(found.range, Pages(509 + page, 1));
+    ASSERT_TRUE(found.item);
+    EXPECT_EQ(found.item->frame, start.Plus(page * kPageSize));
+    ASSERT_TRUE(cursor.Jump(found.range.end).ok());
+  }
+}
+
+TEST_F(MapRangeTest, PagesReplaceWhatWasMapped) {
+  auto space = Must(VmSpace::Create(machine(), pin()));
+  auto cursor = Must(space->OpenCursorMut(pin(), Pages(0, 512)));
+  ASSERT_TRUE(IsOk(cursor.Map(MappedFrames(Frames(512), kReadUser))));
+  ASSERT_TRUE(cursor.Jump(kAt.Plus(kPageSize)).ok());
+  MappedFrames item(Frames(2), kReadWriteUser);
+  const PhysAddr start = item.frames.start();
+  ASSERT_TRUE(IsOk(cursor.MapPages(std::move(item))));
+  ASSERT_TRUE(cursor.Jump(kAt.Plus(2 * kPageSize)).ok());
+  EXPECT_EQ(Must(cursor.Query()).item->frame, start.Plus(kPageSize));
+  ASSERT_TRUE(cursor.Jump(kAt.Plus(3 * kPageSize)).ok());
+  EXPECT_EQ(Must(cursor.Query()).range, Pages(3, 1));
+}
+
+TEST_F(MapRangeTest, PagesThatDoNotFitAreAllKept) {
+  auto space = Must(VmSpace::Create(machine(), pin()));
+  auto cursor = Must(space->OpenCursorMut(pin(), Pages(510, 4)));
+  MappedFrames item(Frames(5), kReadUser);
+  EXPECT_TRUE(Refused(cursor.MapPages(std::move(item)), absl::StatusCode::kOutOfRange));
+  EXPECT_EQ(item.frames.pages(), 5u);
+  EXPECT_EQ(cursor.virt_addr(), Pages(510, 1).start);
+  EXPECT_FALSE(Must(cursor.FindNext(4 * kPageSize)));
+  ASSERT_TRUE(cursor.Jump(Pages(510, 1).start).ok());
+  MappedFrames wide(Frames(3), kReadUser);
+  EXPECT_TRUE(Refused(cursor.MapPages(std::move(wide)), absl::StatusCode::kInvalidArgument,
+                      {"3 pages", "one table"}));
+  MappedFrames none(USegment(), kReadUser);
+  EXPECT_TRUE(Refused(cursor.MapPages(std::move(none)), absl::StatusCode::kInvalidArgument));
+}
+
 TEST_F(MapRangeTest, MapsSingleFramesAndLeavesTheUnmappedOnes) {
   auto space = Must(VmSpace::Create(machine(), pin()));
   std::vector<UFrame> list;
@@ -156,10 +203,10 @@ TEST(FrameTransportTest, IsToldTheDataFramesOfCutTablesAndOfProtectedPages) {
     ASSERT_TRUE(MapRange(cursor, frames, kReadWriteUser, PageSizes::kBaseOnly).status.ok());
   }
   {
-    auto cursor = Must(space->OpenCursorMut(pin, Pages(1, 1)));
-    EXPECT_EQ(Must(cursor.Protect(kPageSize, [](PageProperty) { return kReadUser; })), 1u);
+    auto cursor = Must(space->OpenCursorMut(pin, Pages(1, 3)));
+    EXPECT_EQ(Must(cursor.Protect(3 * kPageSize, [](PageProperty) { return kReadUser; })), 3u);
   }
-  EXPECT_TRUE(transport.WasTold(first.Plus(kPageSize)));
+  for (uint64_t i = 1; i < 4; ++i) EXPECT_TRUE(transport.WasTold(first.Plus(i * kPageSize))) << i;
   EXPECT_FALSE(transport.WasTold(first));
   transport.Forget();
   {
