@@ -79,14 +79,8 @@ struct Format {
   }
   static constexpr PageProperty Property(Pte pte, int level) {
     assert(Kind(pte, level) == EntryKind::kLeaf);
-    PageProperty property{.flags = PageFlags::kRead};
-    if (pte & kWritable) property.flags |= PageFlags::kWrite;
+    PageProperty property = kLowBits[LowBits(pte, level)];
     if (!(pte & kNoExecute)) property.flags |= PageFlags::kExecute;
-    if (pte & kUserAccess) property.flags |= PageFlags::kUser;
-    if (pte & kGlobalBit) property.flags |= PageFlags::kGlobal;
-    if (pte & kAccessedBit) property.flags |= PageFlags::kAccessed;
-    if (pte & kDirtyBit) property.flags |= PageFlags::kDirty;
-    property.cache = DecodeCache(pte, PatBit(level));
     property.software = static_cast<uint8_t>(((pte >> 9) & 7) | ((pte >> (52 - 3)) & 0xf8));
     return property;
   }
@@ -140,7 +134,7 @@ struct Format {
     if (old_kind != new_kind) return old_kind == EntryKind::kLeaf;
     if (old_kind == EntryKind::kTable) return true;
     return Address(old_entry, level) != Address(new_entry, level) ||
-           DecodeCache(old_entry, PatBit(level)) == DecodeCache(new_entry, PatBit(level));
+           kLowBits[LowBits(old_entry, level)].cache == kLowBits[LowBits(new_entry, level)].cache;
   }
 
   // SDM 4.10.4.2 (what must be invalidated) and 4.10.4.3 (what need not). US 0 -> 1 of an
@@ -165,7 +159,36 @@ struct Format {
   }
 
  private:
-  // What stands in a leaf for each set of flags: looked up, because leaves are encoded often.
+  // Leaves are taken apart and put together often, so both are look-ups. The bits 0..8 of a 4 KiB
+  // leaf hold all of a property but execution and software bits; a larger leaf has its PAT bit
+  // elsewhere.
+  static constexpr uint64_t LowBits(Pte leaf, int level) {
+    if (level == 1) return leaf & 0x1ff;
+    return (leaf & 0x1ff & ~kPageSizeBit) | (leaf & kLargePat ? kSmallPat : 0);
+  }
+  static constexpr CachePolicy DecodeCache(Pte low_bits) {
+    if (low_bits & kCacheDisableBit) return CachePolicy::kUncacheable;
+    if (low_bits & kWriteThroughBit) {
+      return low_bits & kSmallPat ? CachePolicy::kWriteProtected : CachePolicy::kWriteThrough;
+    }
+    return low_bits & kSmallPat ? CachePolicy::kWriteCombining : CachePolicy::kWriteBack;
+  }
+  // What they say.
+  static constexpr auto kLowBits = [] {
+    std::array<PageProperty, 0x200> properties{};
+    for (Pte bits = 0; bits < properties.size(); ++bits) {
+      PageProperty& property = properties[bits];
+      property.flags = PageFlags::kRead;
+      if (bits & kWritable) property.flags |= PageFlags::kWrite;
+      if (bits & kUserAccess) property.flags |= PageFlags::kUser;
+      if (bits & kGlobalBit) property.flags |= PageFlags::kGlobal;
+      if (bits & kAccessedBit) property.flags |= PageFlags::kAccessed;
+      if (bits & kDirtyBit) property.flags |= PageFlags::kDirty;
+      property.cache = DecodeCache(bits);
+    }
+    return properties;
+  }();
+  // What stands in a leaf for each set of flags.
   static constexpr auto kFlagBits = [] {
     std::array<Pte, static_cast<size_t>(kAllPageFlags) + 1> bits{};
     for (size_t i = 0; i < bits.size(); ++i) {
@@ -206,13 +229,6 @@ struct Format {
         return pat_bit | kWriteThroughBit;
     }
     return 0;
-  }
-  static constexpr CachePolicy DecodeCache(Pte pte, Pte pat_bit) {
-    if (pte & kCacheDisableBit) return CachePolicy::kUncacheable;
-    if (pte & kWriteThroughBit) {
-      return pte & pat_bit ? CachePolicy::kWriteProtected : CachePolicy::kWriteThrough;
-    }
-    return pte & pat_bit ? CachePolicy::kWriteCombining : CachePolicy::kWriteBack;
   }
 };
 
