@@ -40,7 +40,7 @@ struct NodeMeta {
     const uint64_t last = root ? C::kTopLevelLast : Geo::Entries(level) - 1;
     const C config(frames);
     PropertyMemo<F> memo;
-    const auto release = [&](uint64_t, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+    const auto drop_entry = [&](uint64_t, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       if (F::Kind(pte, level) == EntryKind::kTable) {
         frames.Release(FrameRun{F::Address(pte, level), 1});
         return;
@@ -52,7 +52,7 @@ struct NodeMeta {
       frames.MarkAccessedDirty(run, raw.property.flags);
       frames.Release(run);
     };
-    Node<F>(frames, address).ForEachPresent(first, last, level, release);
+    Node<F>(frames, address).ForEachPresent(first, last, level, drop_entry);
   }
 };
 
