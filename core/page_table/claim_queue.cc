@@ -6,12 +6,6 @@
 
 namespace paddock {
 
-void ClaimWaiter::Rearm() {
-  State woken = State::kWoken;
-  // order: relaxed, as in state().
-  state_.compare_exchange(woken, State::kWaiting, sync::relaxed, sync::relaxed);
-}
-
 void ClaimQueues::Bucket::Insert(ClaimWaiter& waiter) {
   ClaimWaiter* before = tail;
   while (before != nullptr && before->since_ns_ > waiter.since_ns_) before = before->previous_;
@@ -45,7 +39,7 @@ void ClaimQueues::Bucket::Wake(const MetaSlot& slot, uint64_t bits, Whom whom, I
     } else {
       Remove(*waiter);
     }
-    // order: relaxed; the granule is free, and the waiter's new claim acquires it.
+    // order: relaxed, as in state().
     waiter->state_.store(ClaimWaiter::State::kWoken, sync::relaxed);
     bus.Wake(cpu);
   }
@@ -78,6 +72,20 @@ ClaimWaiter::State ClaimQueues::Withdraw(ClaimWaiter& waiter, Leaving leaving) {
   return state;
 }
 
+void ClaimQueues::Rearm(ClaimWaiter& waiter) {
+  Bucket& bucket = BucketOf(waiter.slot_);
+  SpinLockGuard guard(bucket.lock);
+  if (waiter.state() != ClaimWaiter::State::kWoken) return;
+  // race: a waiter that goes back to sleep must not lose the wake-up of a second release.
+  //   1. a release wakes the waiter           2. a newcomer takes the granule
+  //   3. the newcomer clears its bits, then sets the state to kWoken under this lock
+  //   4. the waiter sets it to kWaiting, under this lock, then reads the lock word
+  // Under the lock, 4 comes after 3 and reads the word as it was left, or before 3, whose state it
+  // then sees. Without it 4 could overwrite the state and still read the old word.
+  // order: relaxed, as in state().
+  waiter.state_.store(ClaimWaiter::State::kWaiting, sync::relaxed);
+}
+
 uint64_t ClaimQueues::HandOff(MetaSlot& slot, uint64_t bits) {
   uint64_t handed = 0;
   const uint64_t now = sync::NowNs();
@@ -91,8 +99,7 @@ uint64_t ClaimQueues::HandOff(MetaSlot& slot, uint64_t bits) {
     handed |= waiter->bit_;
     const CpuId cpu = waiter->cpu_;
     bucket.Remove(*waiter);
-    // order: relaxed; the waiter takes the bucket's lock in Withdraw before it uses the granule, and
-    // before it goes away.
+    // order: relaxed, as in state(). The waiter cannot go away before it has taken the lock.
     waiter->state_.store(ClaimWaiter::State::kGranted, sync::relaxed);
     bus_.Wake(cpu);
   }

@@ -53,12 +53,9 @@ class ClaimWaiter {
   ClaimWaiter(const ClaimWaiter&) = delete;
   ClaimWaiter& operator=(const ClaimWaiter&) = delete;
 
-  // order: relaxed; a granule is used after a claim, which acquires, or after Withdraw, which takes
-  // the lock under which it was handed over.
+  // Changed under the bucket's lock only.
+  // order: relaxed; whoever acts on a state takes that lock first, in Withdraw or Rearm.
   State state() const { return state_.load(sync::relaxed); }
-
-  // Goes back to waiting after a wake-up that did not help.
-  void Rearm();
 
  private:
   friend class ClaimQueues;
@@ -92,6 +89,9 @@ class ClaimQueues {
   // without the granule passes a wake-up that it received on to the next one.
   enum class Leaving : uint8_t { kWithGranule, kWithoutGranule };
   ClaimWaiter::State Withdraw(ClaimWaiter& waiter, Leaving leaving);
+
+  // Makes a waiter that was woken wait again. The caller must then look at the lock word again.
+  void Rearm(ClaimWaiter& waiter);
 
   // Called by a holder of `bits` of `slot` that is about to release them. Hands granules to waiters
   // that have waited for kHandOffNs; returns the bits handed over, which the caller must leave set.

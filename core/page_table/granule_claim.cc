@@ -86,8 +86,7 @@ GranuleClaimer::Outcome GranuleClaimer::Await(MetaSlot& slot, uint64_t bit, IfWo
     };
     const bool in_time = env_.bus().WaitUntil(pin_, is_over, latest_ns_);
     if (waiter.state() == State::kWoken && in_time && if_woken == IfWoken::kTryAgain) {
-      // Back to waiting first, then another look: a release in between is seen by one or the other.
-      waiter.Rearm();
+      queues.Rearm(waiter);
       continue;
     }
     const State last = queues.Withdraw(waiter, Leaving::kWithoutGranule);

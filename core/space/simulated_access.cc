@@ -61,6 +61,7 @@ AccessResult CompleteAccess(FrameTable& frames, const TlbEntry& entry, VirtAddr 
   } else {
     result.value = sync::AtomicRef<uint64_t>(*word).load(sync::relaxed);
   }
+  // The newest that can be had: an older one would miss a stale translation, never invent one.
   result.generation_now = frames.slot(entry.frame).generation.load(sync::seq_cst);
   return result;
 }

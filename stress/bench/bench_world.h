@@ -28,9 +28,7 @@ inline constexpr uint64_t kTableSpan = kTablePages * kPageSize;
 inline constexpr uint64_t kRootEntrySpan = uint64_t{1} << 39;
 
 // A step of a benchmark that cannot fail unless the benchmark is wrong: stops the process.
-inline void Require(const absl::Status& status) {
-  PADDOCK_CHECK(status.ok(), "a benchmark step failed");
-}
+inline void Require(const absl::Status& status) { PADDOCK_CHECK(status.ok(), status.message()); }
 template <typename T>
 T Must(absl::StatusOr<T> result) {
   Require(result.status());

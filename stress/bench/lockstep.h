@@ -36,7 +36,10 @@ class Lockstep {
  public:
   static constexpr int kMaxThreads = 16;
 
-  void Reset(int threads) { threads_ = threads; }
+  void Reset(int threads) {
+    threads_ = threads;
+    arrived_.store(0, sync::seq_cst);
+  }
   // Waits until all threads have come here as often as this one, and leaves at the same moment as
   // the others.
   void MeetAwake();

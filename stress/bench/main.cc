@@ -2,13 +2,16 @@
 //
 // ./paddock bench: what the operations cost, beside their targets, other designs and older runs.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <regex>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -64,7 +67,7 @@ constexpr const char* kExplanation =
     "Each round measures every case once: chunks of some hundred operations, the median of them.\n"
     "The columns are medians over the rounds.\n"
     "  ns             of one operation (of one page in ranges) of one thread\n"
-    "  spread         distance of the quartiles, as a part of the median\n"
+    "  spread         distance of the quartiles of x L, as a part of its median\n"
     "  x L            as a multiple of an uncontended lock and unlock, by the same threads\n"
     "  ratio          to what it is compared with, measured in the same round; of a throughput,\n"
     "                 more is better\n"
@@ -135,9 +138,14 @@ absl::Status CheckValues() {
 
 // NOT_FOUND: the file cannot be read. INVALID_ARGUMENT: it holds something else.
 absl::StatusOr<OlderRun> ReadOlderRun(const std::string& path) {
+  std::error_code ignored;
   std::ifstream file(path, std::ios::binary);
+  // Reading from a directory throws.
+  if (!file || std::filesystem::is_directory(path, ignored)) {
+    return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  }
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  if (file.bad()) return absl::NotFoundError(absl::StrCat("cannot read ", path));
   absl::StatusOr<OlderRun> run = ParseJson(text);
   if (!run.ok()) return WrongFlag("compare", path, std::string(run.status().message()));
   return run;
@@ -163,14 +171,30 @@ absl::Status CheckFiles() {
   return absl::OkStatus();
 }
 
-Results MeasureAll(const Suite& suite, const std::regex& filter) {
+std::vector<Case> Selected(const Suite& suite, const std::regex& filter) {
   std::vector<Case> selected;
-  std::vector<CaseId> order;
   for (const Case& each : suite.cases()) {
-    if (!Matches(filter, each.id)) continue;
-    selected.push_back(each);
-    order.push_back(each.id);
+    if (Matches(filter, each.id)) selected.push_back(each);
   }
+  return selected;
+}
+
+// Names the cases of which nothing was measured: "" if there is none.
+std::string MissingNote(const std::vector<Case>& selected, const Results& results) {
+  std::string missing;
+  for (const Case& each : selected) {
+    const auto is_it = [&](const Series& series) { return series.id == each.id; };
+    if (std::any_of(results.series().begin(), results.series().end(), is_it)) continue;
+    absl::StrAppend(&missing, missing.empty() ? "" : ", ", each.id.Text());
+  }
+  if (missing.empty() || InterruptHandler::signal() != 0) return "";
+  return absl::StrCat("Not measured, because the threads never ran side by side: ", missing, ".");
+}
+
+Results MeasureAll(const Suite& suite, const std::vector<Case>& selected,
+                   const std::regex& filter) {
+  std::vector<CaseId> order;
+  for (const Case& each : selected) order.push_back(each.id);
   Results results = suite.EmptyResults();
   if (std::regex_search(kTableMemoryFigure, filter)) results.Add(MeasureTableMemory());
   RunRounds(
@@ -214,12 +238,16 @@ std::vector<Change> ChangesSince(const OlderRun& older, const Results& results, 
 int Run(const std::optional<OlderRun>& older) {
   const std::regex filter = *ParseFilter(absl::GetFlag(FLAGS_filter));
   const Suite suite = AllCases();
-  const Results results = MeasureAll(suite, filter);
-  if (results.empty() && InterruptHandler::signal() == 0) {
+  const std::vector<Case> selected = Selected(suite, filter);
+  if (selected.empty() && !std::regex_search(kTableMemoryFigure, filter)) {
     return Refuse(absl::InvalidArgumentError(
         absl::StrCat("no case matches --filter=", absl::GetFlag(FLAGS_filter))));
   }
+  const Results results = MeasureAll(suite, selected, filter);
   std::string note = MachineNote(results);
+  if (const std::string missing = MissingNote(selected, results); !missing.empty()) {
+    absl::StrAppend(&note, note.empty() ? "" : "\n", missing);
+  }
   std::vector<Change> changes;
   if (older) {
     changes = ChangesSince(*older, results, suite, filter);

@@ -18,13 +18,15 @@ bool Meets(double ratio, double target, Measure measure) {
   return measure == Measure::kCost ? ratio <= target : ratio >= target;
 }
 
-// Of the repetitions of one round each, as multiples of L.
+// Of the rounds of which both have a repetition, as multiples of L.
 std::vector<double> CostRatios(const Series& subject, const Series& reference) {
-  const std::vector<double> costs = subject.Ratios();
-  const std::vector<double> others = reference.Ratios();
   std::vector<double> ratios;
-  for (size_t i = 0; i < std::min(costs.size(), others.size()); ++i) {
-    ratios.push_back(costs[i] / others[i]);
+  auto other = reference.samples.begin();
+  for (const Sample& mine : subject.samples) {
+    while (other != reference.samples.end() && other->round < mine.round) ++other;
+    if (other == reference.samples.end()) break;
+    if (other->round != mine.round) continue;
+    ratios.push_back(mine.ns / mine.unit_ns / (other->ns / other->unit_ns));
   }
   return ratios;
 }
@@ -88,7 +90,8 @@ std::string Row::VerdictText() const {
                          ExcessPercent(compared_ratio, *comparison->target, comparison->measure));
 }
 
-void Results::Add(const CaseId& id, const Sample& sample) {
+void Results::Add(const CaseId& id, Sample sample) {
+  sample.round = rounds_[id]++;
   if (!(sample.ns > 0) || !(sample.unit_ns > 0)) return;
   for (Series& each : series_) {
     if (each.id != id) continue;
@@ -132,6 +135,7 @@ Row Results::RowOf(const Series& series) const {
       const Series* const reference = Find(*each.reference);
       if (reference == nullptr) continue;
       ratios = CostRatios(series, *reference);
+      if (ratios.empty()) continue;
     }
     if (each.measure == Measure::kThroughput) {
       for (double& ratio : ratios) ratio = 1 / ratio;
@@ -168,13 +172,15 @@ RatioTable Results::Ratios() const {
       const Series* const subject = Find(id);
       const Series* const reference = Find({each.reference, reference_threads});
       if (subject == nullptr || reference == nullptr) continue;
+      const std::vector<double> ratios = CostRatios(*subject, *reference);
+      if (ratios.empty()) continue;
       auto line = std::find_if(table.lines.begin(), table.lines.end(),
                                [&](const RatioTable::Line& known) { return known.subject == id; });
       if (line == table.lines.end()) {
         table.lines.push_back({id, std::vector<std::optional<double>>(columns.size())});
         line = table.lines.end() - 1;
       }
-      line->ratios[column] = Median(CostRatios(*subject, *reference));
+      line->ratios[column] = Median(ratios);
     }
   }
   return table;

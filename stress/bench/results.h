@@ -14,6 +14,7 @@
 #define PADDOCK_STRESS_BENCH_RESULTS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@ inline constexpr const char* kUnitCase = "lock_unlock";
 struct Sample {
   double ns = 0;
   double unit_ns = 0;  // L, at that time
+  int round = 0;       // set by Results
 };
 
 struct CaseId {
@@ -42,7 +44,7 @@ struct CaseId {
 
 struct Series {
   CaseId id;
-  std::vector<Sample> samples;  // one per round, in their order
+  std::vector<Sample> samples;  // at most one for each round, in their order
 
   std::vector<double> Ns() const;
   std::vector<double> Ratios() const;  // to L
@@ -114,8 +116,8 @@ struct Figure {
 
 class Results {
  public:
-  // Nothing is kept of a repetition without a positive time.
-  void Add(const CaseId& id, const Sample& sample);
+  // The case's next round. Nothing is kept of a repetition without a positive time.
+  void Add(const CaseId& id, Sample sample);
   void Compare(Comparison comparison) { comparisons_.push_back(std::move(comparison)); }
   void Against(Contest contest) { contests_.push_back(std::move(contest)); }
   void Add(Figure figure) { figures_.push_back(std::move(figure)); }
@@ -136,6 +138,7 @@ class Results {
   Row RowOf(const Series& series) const;
 
   std::vector<Series> series_;
+  std::map<CaseId, int> rounds_;  // that were added, kept or not
   std::vector<Comparison> comparisons_;
   std::vector<Contest> contests_;
   std::vector<Figure> figures_;

@@ -87,13 +87,19 @@ Interval MedianInterval(std::vector<double> values) {
   // The median lies outside of the k-th least and the k-th greatest of n values if fewer than k of
   // n throws of a coin are heads, or fewer than k are tails.
   const size_t n = values.size();
+  const auto throws = static_cast<double>(n);
   size_t rank = 0;
-  double term = std::pow(0.5, static_cast<double>(n));
-  double tail = term;
-  while (2 * tail <= 0.05) {
-    ++rank;
-    term *= static_cast<double>(n - rank + 1) / static_cast<double>(rank);
-    tail += term;
+  constexpr size_t kMostExact = 500;  // more would be too unlikely for a double
+  if (n > kMostExact) {
+    rank = static_cast<size_t>(throws / 2 - 1.96 / 2 * std::sqrt(throws));
+  } else {
+    double term = std::pow(0.5, throws);
+    double tail = term;
+    while (2 * tail <= 0.05) {
+      ++rank;
+      term *= static_cast<double>(n - rank + 1) / static_cast<double>(rank);
+      tail += term;
+    }
   }
   const size_t outermost = rank == 0 ? 0 : rank - 1;
   return {values[outermost], values[n - 1 - outermost]};

@@ -120,6 +120,13 @@ list slow endless "test //tests/a:a_test"
 echo hangs >> tools/mutants/list
 expect 0 "1 mutants: 1 caught" ./paddock mutants --budget=1
 
+# An order that no mutant weakens is a problem of the list, whatever mutants leave it as it is.
+list one crazy "explore scenario"
+echo 'int b = a.load(sync::acquire);  // order: acquire pairs with nothing.' > core/a/b.cc
+expect 3 "no mutant weakens the order in core/a/b.cc: int b = a.load" ./paddock mutants --list
+printf '// sync::acquire is no order here\nint b = a.load(sync::relaxed);\n' > core/a/b.cc
+expect 0 "" ./paddock mutants --list
+
 # Nobody caught what does not build, nor anything if the sources themselves do not pass.
 list broken unbuildable "explore scenario"
 expect 3 "what the compiler says" ./paddock mutants

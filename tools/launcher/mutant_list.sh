@@ -7,7 +7,7 @@
 mutant_names=()
 mutant_mechanisms=()
 declare -A mutant_mechanism=() mutant_bug=() mutant_file=() mutant_catchers=() mutant_hangs=()
-declare -A mutant_old=() mutant_new=()
+declare -A mutant_old=() mutant_new=() mutant_removed=()
 list_problems=()
 
 list_problem() {
@@ -64,7 +64,10 @@ parse_mutant_list() {
         # shellcheck disable=SC2034  # Read by mutants.sh.
         mutant_hangs[$name]=yes
         ;;
-      '-'*) mutant_old[$name]+=${line:1}$'\n' ;;
+      '-'*)
+        mutant_old[$name]+=${line:1}$'\n'
+        mutant_removed[$name]+=${line:1}$'\n'
+        ;;
       '+'*) mutant_new[$name]+=${line:1}$'\n' ;;
       ' '*)
         mutant_old[$name]+=${line:1}$'\n'
@@ -135,12 +138,12 @@ check_orders() {
   local file line name edits
   while IFS=: read -r file line; do
     edits=$(for name in "${mutant_names[@]}"; do
-      [[ ${mutant_file[$name]:-} != "$file" ]] || printf '%s' "${mutant_old[$name]:-}"
+      [[ ${mutant_file[$name]:-} != "$file" ]] || printf '%s' "${mutant_removed[$name]:-}"
     done)
     grep -qxF -- "$line" <<< "$edits" || list_problem "no mutant weakens the order in $file: $line"
   done < <(cd "$PADDOCK_ROOT" &&
-    grep -rE --include='*.h' --include='*.cc' '^ *[^/ ].*sync::(acquire|release|acq_rel)\>' \
-      arch core concurrency | grep -v '^concurrency/model/')
+    grep -rsE --include='*.h' --include='*.cc' 'sync::(acquire|release|acq_rel)\>' \
+      arch core concurrency | grep -vE '^concurrency/model/|:[[:space:]]*//')
 }
 
 # Exits with status 3, naming all that is wrong.

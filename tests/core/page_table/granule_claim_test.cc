@@ -188,7 +188,7 @@ TEST_F(GranuleClaim, AWokenWaiterCanGoBackToWaitingButNotAGrantedOne) {
   ClaimWaiter woken(slot_, 1, CpuId{0}, sync::NowNs() + 1'000'000'000);
   queues_.Enqueue(woken);
   queues_.Wake(slot_, 1, ClaimQueues::Whom::kOldest);
-  woken.Rearm();
+  queues_.Rearm(woken);
   EXPECT_EQ(woken.state(), State::kWaiting);
   queues_.Withdraw(woken, Leaving::kWithoutGranule);
 
@@ -196,7 +196,7 @@ TEST_F(GranuleClaim, AWokenWaiterCanGoBackToWaitingButNotAGrantedOne) {
   ClaimWaiter granted(slot_, 1, CpuId{0}, 1);
   queues_.Enqueue(granted);
   Release(1);
-  granted.Rearm();
+  queues_.Rearm(granted);
   EXPECT_EQ(granted.state(), State::kGranted);
   queues_.Withdraw(granted, Leaving::kWithGranule);
   Release(1);

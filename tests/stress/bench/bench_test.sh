@@ -50,6 +50,7 @@ older() {
     "samples_ns": [1], "unit_ns": [1]}]'
 }
 readonly NINE=(--filter='^lookup.*threads:1' --repetitions=9 --min_time=0.001)
+expect 3 "cannot read $TMP" "${NINE[@]}" --compare="$TMP"
 older 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08 0.09 > "$TMP/fast.json"
 older 1001 1002 1003 1004 1005 1006 1007 1008 1009 > "$TMP/slow.json"
 expect 1 "WORSE" "${NINE[@]}" --compare="$TMP/fast.json"
@@ -59,7 +60,7 @@ expect_so "the page has the changes" grep -qF better "$TMP/changes.html"
 # What was measured is shown when a signal ends the run.
 readonly MANY=(--filter='^lock_unlock' --repetitions=100000 --min_time=0.001)
 "$BINARY" "${MANY[@]}" > "$TMP/interrupted" 2> "$TMP/progress" &
-until grep -qF "round 1 of" "$TMP/progress"; do sleep 0.05; done
+until grep -qF "round 1 of" "$TMP/progress" || ! kill -0 $!; do sleep 0.05; done
 sleep 0.3
 kill -INT $!
 wait $!

@@ -2,7 +2,9 @@
 
 #include "paddock/stress/bench/lockstep.h"
 
+#include <algorithm>
 #include <array>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "paddock/concurrency/sync.h"
@@ -45,6 +47,25 @@ TEST(Lockstep, AllThreadsHearTheSame) {
     run(0);
   }
   EXPECT_EQ(together, (std::array<int, 2>{5, 5}));
+}
+
+TEST(Lockstep, OtherNumbersOfThreadsMeetAfterAReset) {
+  Lockstep lockstep;
+  for (const int threads : {2, 3, 2, 5}) {
+    lockstep.Reset(threads);
+    std::array<bool, 5> told{};
+    const auto run = [&](int index) {
+      lockstep.MeetAwake();
+      told[static_cast<size_t>(index)] = lockstep.IsEnough(index, true);
+    };
+    {
+      std::vector<sync::Thread> others;
+      others.reserve(4);
+      for (int index = 1; index < threads; ++index) others.emplace_back([&, index] { run(index); });
+      run(0);
+    }
+    EXPECT_EQ(std::count(told.begin(), told.end(), true), threads);
+  }
 }
 
 }  // namespace

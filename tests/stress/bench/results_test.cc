@@ -73,6 +73,14 @@ TEST(Results, ARepetitionWithoutATimeIsNone) {
   EXPECT_TRUE(results.empty());
 }
 
+TEST(Results, ARoundWithoutATimeShiftsNoOther) {
+  Results results;
+  results.Compare({kOpenTwice, kOpen, Measure::kCost, 1.5});
+  AddAll(results, kOpen, {10, 1000, 30});
+  AddAll(results, kOpenTwice, {11, 0, 33});
+  EXPECT_DOUBLE_EQ(RowOf(results, kOpenTwice).compared_ratio, 1.1);
+}
+
 TEST(Results, RowsComeInTheOrderThatIsAskedFor) {
   Results results;
   for (const char* name : {"c", "a", "b", "d"}) AddAll(results, {name, 1}, {1});

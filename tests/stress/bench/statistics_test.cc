@@ -36,6 +36,10 @@ TEST(Statistics, TheIntervalOfTheMedianHasTheRanksOfTheSignTest) {
     EXPECT_EQ(interval.high, count + 1 - rank) << count;
   }
   EXPECT_EQ(MedianInterval({4}).low, 4);
+  // Of so many that their exact probabilities are no numbers: 2000 / 2 - 0.98 * sqrt(2000) = 956.2.
+  const Interval many = MedianInterval(Ascending(1, 2000));
+  EXPECT_EQ(many.low, 956);
+  EXPECT_EQ(many.high, 1045);
 }
 
 // 2 / C(n + m, n), where all of one list lie below all of the other.
