@@ -87,7 +87,7 @@ struct RcuOptions {
   // The weight at which a batch is sealed; above 0. Unless told: kWeightPerCpu for each CPU, as
   // many have to look at it before it is reclaimed; at least kLeastBatch, and beyond that at most a
   // quarter of `backlog_limit`.
-  std::optional<uint32_t> batch_size;
+  std::optional<uint32_t> batch_size = std::nullopt;
   uint64_t backlog_limit = 4096;      // weight, per CPU: see Bounds
   uint64_t stall_ns = 1'000'000'000;  // above 0
   // Called once for each stall, on the thread that noticed; from a call that may wait, Poll, or a
