@@ -86,14 +86,18 @@ absl::Status PrepareRange(CursorMut<C>& cursor, PhysAddr start, uint64_t pages, 
 
 namespace internal {
 
-// With one entry of `level`, or with one for each base page. On an error `item` is untouched, as
-// the cursor promises.
+// On an error `item` is untouched, as CursorMut::Map promises.
+template <PageTableConfig C>
+absl::Status MapOrKeep(CursorMut<C>& cursor, typename C::Item& item) {
+  return cursor.Map(std::move(item));
+}
+// The same with one entry of `level`, or with one for each base page.
 template <PageTableConfig C>
 absl::Status MapOrKeep(CursorMut<C>& cursor, typename C::Item& item, int level) {
   if constexpr (CountsPages<C>) {
     if (level == 1) return cursor.MapPages(std::move(item));
   }
-  return cursor.Map(std::move(item));
+  return MapOrKeep(cursor, item);
 }
 
 }  // namespace internal
@@ -157,9 +161,8 @@ MapRangeResult MapRange(CursorMut<C>& cursor, absl::Span<UFrame> frames, PagePro
   MapRangeResult result;
   for (UFrame& frame : frames) {
     typename C::Item item(std::move(frame), property);
-    result.status = cursor.Map(std::move(item));
+    result.status = internal::MapOrKeep(cursor, item);
     if (!result.status.ok()) {
-      // Untouched by the failed call.
       if (item.frames.empty()) return result;
       FrameTable& table = item.frames.table();
       frame = UFrame::FromRaw(table, std::move(item.frames).IntoRaw().start);
