@@ -132,7 +132,8 @@ void RequestsOfTwo() {
              }});
 }
 
-// `range` is the page, or all that its table maps.
+// `range` is the page, or all that its table maps. Has found that a hardware walk loaded entries
+// with acquire; with that mutant the schedule is shootdown_cut:44t2.55r1.
 void AccessAgainstUnmap(VirtRange range) {
   World world;
   MapPage(world);
