@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "paddock/arch/address.h"
+#include "paddock/arch/page_property.h"
 #include "paddock/concurrency/check.h"
 #include "paddock/concurrency/cpu.h"
 #include "paddock/core/frame/untyped.h"
@@ -34,6 +35,20 @@ T Must(absl::StatusOr<T> result) {
   Require(result.status());
   return *std::move(result);
 }
+
+// A change of properties that takes the right to write away, or gives it back after the next
+// Toggle.
+class WriteToggle {
+ public:
+  void Toggle() { write_ = write_ == PageFlags::kNone ? PageFlags::kWrite : PageFlags::kNone; }
+  PageProperty operator()(PageProperty property) const {
+    property.flags = (property.flags & ~PageFlags::kWrite) | write_;
+    return property;
+  }
+
+ private:
+  PageFlags write_ = PageFlags::kWrite;
+};
 
 // Which space a thread works in. Once a CPU has run a space, each flush of it is counted where all
 // its dispatchers count: what is measured without that stays in a space that no CPU ever runs.

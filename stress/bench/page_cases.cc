@@ -67,13 +67,9 @@ template <Place kPlace>
 void OpenProtect(benchmark::State& state) {
   BenchThread thread(state.thread_index(), kPlace);
   thread.MapAll();
-  PageFlags write = PageFlags::kWrite;
+  WriteToggle change;
   MeasureChunks(state, thread.pages(), [&](ChunkTimer& timer) {
-    write = write == PageFlags::kNone ? PageFlags::kWrite : PageFlags::kNone;
-    const auto change = [write](PageProperty property) {
-      property.flags = (property.flags & ~PageFlags::kWrite) | write;
-      return property;
-    };
+    change.Toggle();
     timer.TimeEach(thread.pages(), [&](uint64_t i) {
       Require(thread.OpenPage(i).Protect(kPageSize, change).status());
     });

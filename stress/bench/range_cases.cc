@@ -47,13 +47,9 @@ template <typename Protect>
 void MeasureProtect(benchmark::State& state, Protect protect) {
   BenchThread thread(state.thread_index());
   thread.MapAll();
-  PageFlags write = PageFlags::kWrite;
+  WriteToggle change;
   MeasureChunks(state, thread.pages(), [&](ChunkTimer& timer) {
-    write = write == PageFlags::kNone ? PageFlags::kWrite : PageFlags::kNone;
-    const auto change = [write](PageProperty property) {
-      property.flags = (property.flags & ~PageFlags::kWrite) | write;
-      return property;
-    };
+    change.Toggle();
     timer.Time([&] {
       VmSpace::CursorMut cursor = thread.OpenRegion();
       protect(cursor, change);
