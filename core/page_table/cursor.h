@@ -29,6 +29,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
@@ -127,17 +128,11 @@ class [[nodiscard]] Cursor {
   }
 
   absl::Status CheckStretch(uint64_t length) const {
-    if (length % kPageSize != 0) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("length %#x is not a multiple of 4 KiB", length));
-    }
-    if (length > remaining()) {
-      return absl::OutOfRangeError(
-          absl::StrFormat("%#x bytes from %#x pass the end of the locked range, %#x", length,
-                          virt_addr().value(), range().end.value()));
-    }
+    if (length % kPageSize != 0 || length > remaining()) [[unlikely]]
+      return StretchError(length);
     return absl::OkStatus();
   }
+  ABSL_ATTRIBUTE_NOINLINE absl::Status StretchError(uint64_t length) const;
 
   // Moves to `offset`; the node stood in stays the current one if it covers the new place.
   void MoveTo(uint64_t offset) {
@@ -152,7 +147,7 @@ class [[nodiscard]] Cursor {
   // Precondition: not at the end of the range.
   Pte Decide() {
     Pte pte = node().Load(index());
-    while (F::Kind(pte, level_) == EntryKind::kTable) {
+    while (level_ > 1 && F::Kind(pte, level_) == EntryKind::kTable) {
       EnterChild(pte);
       pte = node().Load(index());
     }
@@ -166,6 +161,11 @@ class [[nodiscard]] Cursor {
 
   // Moves to the first leaf before `limit`, or to `limit`. Returns the leaf, or kAbsentPte.
   Pte FindLeaf(uint64_t limit) {
+    if (at_ == limit) return kAbsentPte;
+    const Pte pte = Decide();
+    return F::Kind(pte, level_) == EntryKind::kLeaf ? pte : SearchLeaf(limit);
+  }
+  ABSL_ATTRIBUTE_NOINLINE Pte SearchLeaf(uint64_t limit) {
     while (at_ < limit) {
       const Pte pte = Decide();
       if (F::Kind(pte, level_) == EntryKind::kLeaf) return pte;
@@ -236,6 +236,17 @@ class [[nodiscard]] Cursor {
   // the end of that node; the cursor holds its granules in the range.
   std::array<Node<F>, F::kLevels + 1> path_;
 };
+
+template <PageTableConfig C>
+absl::Status Cursor<C>::StretchError(uint64_t length) const {
+  if (length % kPageSize != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("length %#x is not a multiple of 4 KiB", length));
+  }
+  return absl::OutOfRangeError(
+      absl::StrFormat("%#x bytes from %#x pass the end of the locked range, %#x", length,
+                      virt_addr().value(), range().end.value()));
+}
 
 template <PageTableConfig C>
 absl::StatusOr<QueryResult> Cursor<C>::Query() {

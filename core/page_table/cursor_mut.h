@@ -132,6 +132,7 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   using Base = Cursor<C>;
   using Base::at_;
   using Base::level_;
+  using Base::path_;
   using Base::range_;
 
   // The operations without their contracts.
@@ -162,9 +163,11 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // INVALID_ARGUMENT: a property that the table, not the format, forbids. A TLB uses global
   // translations in every space.
   static absl::Status CheckProperty(PageProperty property, VirtAddr va) {
-    const bool global = HasAny(property.flags, PageFlags::kGlobal);
-    if (C::kTlbScope == TlbScope::kSpace && global) return GlobalError(va);
+    if (!MayHave(property)) return GlobalError(va);
     return absl::OkStatus();
+  }
+  static bool MayHave(PageProperty property) {
+    return C::kTlbScope != TlbScope::kSpace || !HasAny(property.flags, PageFlags::kGlobal);
   }
   static absl::Status GlobalError(VirtAddr va);
   // INVALID_ARGUMENT: `changed` of a property, all of it if it is new, are bits that the
@@ -193,9 +196,19 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
     const uint64_t span = Geo::EntrySpan(level_);
     return at_ % span == 0 && limit - at_ >= span;
   }
+  // Whether all that lies before `limit` is one entry of the leaf table that the cursor stands in.
+  bool IsBasePage(uint64_t limit) const { return level_ == 1 && limit - at_ == kPageSize; }
   // Goes up to the highest entry that starts here and ends by `limit`.
   void Ascend(uint64_t limit);
 
+  // Whether the leaf that `change` was applied to last may become what it says.
+  static bool MayMake(const LeafChange<F>& change) {
+    return change.error() == EncodeError::kNone &&
+           (change.software_changed() & ReservedSoftware<C>()) == 0 && MayHave(change.property());
+  }
+  // Protect of one base page in the usual case: it is mapped, the change is allowed, and hardware
+  // does not interfere. False: nothing was done.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool ProtectPage(PropertyChange function);
   // Checks, after all properties were checked, that a change says the same again.
   static void RequirePure(const LeafChange<F>& change);
   // Changes the property of the leaf here. Returns what the leaf was at that moment.
@@ -212,20 +225,36 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   FrameRun FramesOf(const RawItem& raw) const;
   // The frames of this machine that the item maps, whoever owns them; it may map other addresses.
   FrameRun MappedFramesOf(const RawItem& raw) const;
-  // Tells the flusher which frames the leaves in and below `table` map.
+  // Tells the flusher which frames `leaf` maps, which stood here; those in and below `table`.
+  void NameLeaf(Pte leaf) {
+    if (flusher_.names_frames()) flusher_.Name(MappedFramesOf(this->RawOf(leaf)));
+  }
   void NameTable(Node<F> table, int level);
   void CountLeaf(const RawItem& raw, Removed& removed) const;
+  // Adds a leaf that was removed to `removed`, and hands the frames that it owned to the flusher.
+  // False: it owned none.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool GiveUpLeaf(const RawItem& raw, Removed& removed);
   // Adds what `table` maps to `removed`. Returns the frames that go with it: tables, itself
   // included, and what the items own.
   uint64_t CountTable(Node<F> table, int level, PropertyMemo<F>& memo, Removed& removed) const;
+  // Clears the leaf at `index` of the current node, hands what it owned to the flusher, and adds it
+  // to `removed`. Whether its address must be flushed.
+  template <typename Level>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool RemoveLeaf(Level level, Node<F> node, uint64_t index,
+                                               PropertyMemo<F>& memo, Removed& removed);
+  // Unmap of one base page that is mapped; moves past it. False: it is not, and nothing was done.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool UnmapPage(Removed& removed);
+  absl::Status UnmapUpTo(uint64_t limit, Removed& removed);
   // Removes the leaves from here on that are neighbours in the current node and lie before `limit`,
   // which is a border between leaves; moves past them.
   void RemoveLeaves(uint64_t limit, Removed& removed);
 
-  // Whether the property of `leaf`, which stands here, may be changed; of every leaf before
-  // `limit`.
+  // Does all of a change that can fail: checks whether it may be made of every leaf before `limit`,
+  // of which `first` stands here, and splits the borders. May have moved if it fails.
+  absl::Status PrepareChange(Pte first, uint64_t limit, LeafChange<F>& change);
+  // Whether the property of `leaf`, which stands here, may be changed; of every leaf after it.
   absl::Status CheckChange(Pte leaf, LeafChange<F>& change) const;
-  absl::Status CheckProperties(uint64_t limit, LeafChange<F>& change);
+  absl::Status CheckOthers(uint64_t limit, LeafChange<F>& change);
   static absl::Status EncodeStatus(EncodeError error, VirtAddr va);
 
   TlbFlusher flusher_;

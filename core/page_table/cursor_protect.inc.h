@@ -11,14 +11,23 @@
 namespace paddock {
 
 template <PageTableConfig C>
-absl::Status CursorMut<C>::CheckProperties(uint64_t limit, LeafChange<F>& change) {
+absl::Status CursorMut<C>::PrepareChange(Pte first, uint64_t limit, LeafChange<F>& change) {
+  absl::Status status = CheckChange(first, change);
+  if (status.ok() && EntryEnd() < limit) status = CheckOthers(limit, change);
+  if (status.ok()) status = SplitBorders(limit);
+  return status;
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::CheckOthers(uint64_t limit, LeafChange<F>& change) {
   const uint64_t here = at_;
   absl::Status status;
-  for (Pte leaf; status.ok() && (leaf = this->FindLeaf(limit)) != kAbsentPte;) {
-    status = CheckChange(leaf, change);
-    if (EntryEnd() >= limit) break;
+  while (status.ok() && EntryEnd() < limit) {
     this->VisitLeaves(
         limit, [&change](int level, uint64_t, Pte next) { return change.Knows(next, level); });
+    const Pte leaf = this->FindLeaf(limit);
+    if (leaf == kAbsentPte) break;
+    status = CheckChange(leaf, change);
   }
   this->MoveTo(here);
   return status;
@@ -27,6 +36,8 @@ absl::Status CursorMut<C>::CheckProperties(uint64_t limit, LeafChange<F>& change
 template <PageTableConfig C>
 absl::Status CursorMut<C>::CheckChange(Pte leaf, LeafChange<F>& change) const {
   change.Apply(leaf, level_);
+  if (MayMake(change)) [[likely]]
+    return absl::OkStatus();
   if (change.error() != EncodeError::kNone) return EncodeStatus(change.error(), this->virt_addr());
   absl::Status status = CheckSoftware(change.software_changed(), this->virt_addr());
   if (!status.ok()) return status;
@@ -55,8 +66,7 @@ absl::StatusOr<std::optional<Protected>> CursorMut<C>::DoProtectNext(uint64_t li
   const uint64_t here = at_;
   const Pte found = this->FindLeaf(limit);
   if (found == kAbsentPte) return std::nullopt;
-  absl::Status status = CheckChange(found, change);
-  if (status.ok()) status = SplitBorders(std::min(limit, EntryEnd()));
+  absl::Status status = PrepareChange(found, std::min(limit, EntryEnd()), change);
   if (!status.ok()) {
     this->MoveTo(here);
     return status;
@@ -69,9 +79,7 @@ absl::StatusOr<std::optional<Protected>> CursorMut<C>::DoProtectNext(uint64_t li
 
 template <PageTableConfig C>
 void CursorMut<C>::RequirePure(const LeafChange<F>& change) {
-  const bool allowed = (change.software_changed() & ReservedSoftware<C>()) == 0;
-  PADDOCK_CHECK(change.error() == EncodeError::kNone && allowed,
-                "the change of a property is not a pure function");
+  PADDOCK_CHECK(MayMake(change), "the change of a property is not a pure function");
 }
 
 template <PageTableConfig C>
@@ -93,7 +101,7 @@ Pte CursorMut<C>::ChangeProperty(Pte old_entry, LeafChange<F>& change) {
   }
   if (change.flush() == FlushNeed::kRequired) {
     flusher_.Issue(this->EntryRange(level_));
-    if (flusher_.names_frames()) flusher_.Name(MappedFramesOf(this->RawOf(old_entry)));
+    NameLeaf(old_entry);
   }
   return old_entry;
 }
@@ -108,14 +116,30 @@ void CursorMut<C>::ChangeAlike(uint64_t limit, LeafChange<F>& change) {
     // Hardware may set bits until the exchange: what it then is may be another leaf.
     while (change.Knows(leaf, level)) {
       if (!node.CompareExchange(index, leaf, change.Apply(leaf, level))) continue;
-      if (must_flush && flusher_.names_frames()) {
-        flusher_.Name(MappedFramesOf(this->RawOf(leaf)));
-      }
+      if (must_flush) NameLeaf(leaf);
       return true;
     }
     return false;
   });
   if (must_flush) flusher_.Issue(VirtRange{this->VirtOf(from), this->virt_addr()});
+}
+
+template <PageTableConfig C>
+bool CursorMut<C>::ProtectPage(PropertyChange function) {
+  constexpr std::integral_constant<int, 1> kLevel;
+  Node<F> node = path_[kLevel];
+  const uint64_t index = Geo::Index(at_, kLevel);
+  Pte leaf = node.Load(index);
+  if (F::Kind(leaf, kLevel) != EntryKind::kLeaf) return false;
+  const LeafChange<F> change(function, leaf, kLevel);
+  if (!MayMake(change) || !change.is_safe_live()) return false;
+  if (!node.CompareExchange(index, leaf, leaf ^ change.difference())) return false;
+  if (change.flush() == FlushNeed::kRequired) {
+    flusher_.Issue(this->EntryRange(kLevel));
+    NameLeaf(leaf);
+  }
+  this->MoveTo(at_ + kPageSize);
+  return true;
 }
 
 template <PageTableConfig C>
@@ -132,12 +156,19 @@ absl::StatusOr<uint64_t> CursorMut<C>::Protect(uint64_t length, PropertyChange c
 
 template <PageTableConfig C>
 absl::StatusOr<uint64_t> CursorMut<C>::DoProtect(uint64_t limit, PropertyChange function) {
+  if (IsBasePage(limit) && ProtectPage(function)) return 1;
   LeafChange<F> change(function);
-  if (absl::Status status = CheckProperties(limit, change); !status.ok()) return status;
-  if (absl::Status status = SplitBorders(limit); !status.ok()) return status;
+  const uint64_t here = at_;
+  const Pte first = this->FindLeaf(limit);
+  if (first == kAbsentPte) return 0;
+  absl::Status status = PrepareChange(first, limit, change);
+  if (!status.ok()) {
+    this->MoveTo(here);
+    return status;
+  }
   // Nothing is left that could fail: the properties can be encoded and the borders are split.
   uint64_t pages = 0;
-  for (Pte leaf; (leaf = this->FindLeaf(limit)) != kAbsentPte;) {
+  for (Pte leaf = this->Decide(); leaf != kAbsentPte; leaf = this->FindLeaf(limit)) {
     const uint64_t from = at_;
     change.Apply(leaf, level_);
     if (EntryEnd() < limit && change.is_safe_live()) {

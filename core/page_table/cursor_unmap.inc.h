@@ -40,7 +40,7 @@ Pte CursorMut<C>::Break() {
   if (F::Kind(broken, level_) == EntryKind::kTable) {
     NameTable(Node<F>::Child(this->env().frames(), broken, level_), level_ - 1);
   } else {
-    flusher_.Name(MappedFramesOf(this->RawOf(broken)));
+    NameLeaf(broken);
   }
   flusher_.Dispatch();
   flusher_.Sync();
@@ -60,9 +60,8 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
     this->node().Store(this->index(), replacement, level_);
   }
 
-  FrameTable& frames = this->env().frames();
   if (F::Kind(replaced, level_) == EntryKind::kTable) {
-    const Node<F> table = Node<F>::Child(frames, replaced, level_);
+    const Node<F> table = Node<F>::Child(this->env().frames(), replaced, level_);
     PropertyMemo<F> memo;
     const uint64_t held = CountTable(table, level_ - 1, memo, removed);
     if (live) {
@@ -74,18 +73,21 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
     flusher_.Retire(FrameRun{F::Address(replaced, level_), 1}, held);
     return replaced;
   }
-  const RawItem raw = this->RawOf(replaced);
-  CountLeaf(raw, removed);
   if (live && F::FlushFor(replaced, replacement, level_) == FlushNeed::kRequired) {
     flusher_.Issue(this->EntryRange(level_));
   }
-  if (const FrameRun run = FramesOf(raw); run.pages != 0) {
-    frames.MarkAccessedDirty(run, raw.property.flags);
-    flusher_.Retire(run);
-  } else if (live && flusher_.names_frames()) {
-    flusher_.Name(MappedFramesOf(raw));
-  }
+  if (!GiveUpLeaf(this->RawOf(replaced), removed) && live) NameLeaf(replaced);
   return replaced;
+}
+
+template <PageTableConfig C>
+bool CursorMut<C>::GiveUpLeaf(const RawItem& raw, Removed& removed) {
+  CountLeaf(raw, removed);
+  const FrameRun run = FramesOf(raw);
+  if (run.pages == 0) return false;
+  this->env().frames().MarkAccessedDirty(run, raw.property.flags);
+  flusher_.Retire(run);
+  return true;
 }
 
 template <PageTableConfig C>
@@ -115,8 +117,30 @@ uint64_t CursorMut<C>::CountTable(Node<F> table, int level, PropertyMemo<F>& mem
 }
 
 template <PageTableConfig C>
+template <typename Level>
+bool CursorMut<C>::RemoveLeaf(Level level, Node<F> node, uint64_t index, PropertyMemo<F>& memo,
+                              Removed& removed) {
+  const Pte leaf = node.Exchange(index, kAbsentPte);
+  if (!GiveUpLeaf(memo.RawOf(leaf, level), removed)) NameLeaf(leaf);
+  return F::FlushFor(leaf, kAbsentPte, level) == FlushNeed::kRequired;
+}
+
+template <PageTableConfig C>
+bool CursorMut<C>::UnmapPage(Removed& removed) {
+  constexpr std::integral_constant<int, 1> kLevel;
+  Node<F> node = path_[kLevel];
+  const uint64_t index = Geo::Index(at_, kLevel);
+  if (F::Kind(node.Load(index), kLevel) != EntryKind::kLeaf) return false;
+  PropertyMemo<F> memo;
+  const bool must_flush = RemoveLeaf(kLevel, node, index, memo, removed);
+  node.Vacate(index, index, kLevel);
+  if (must_flush) flusher_.Issue(this->EntryRange(kLevel));
+  this->MoveTo(at_ + kPageSize);
+  return true;
+}
+
+template <PageTableConfig C>
 void CursorMut<C>::RemoveLeaves(uint64_t limit, Removed& removed) {
-  FrameTable& frames = this->env().frames();
   const uint64_t from = at_;
   const uint64_t first = this->index();
   Node<F> node = this->node();
@@ -124,19 +148,9 @@ void CursorMut<C>::RemoveLeaves(uint64_t limit, Removed& removed) {
   PropertyMemo<F> memo;
   bool must_flush = false;
   this->VisitLeaves(limit, [&](auto leaf_level, uint64_t index, Pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-    const Pte leaf = node.Exchange(index, kAbsentPte);
-    must_flush |= F::FlushFor(leaf, kAbsentPte, leaf_level) == FlushNeed::kRequired;
-    const RawItem raw = memo.RawOf(leaf, leaf_level);
-    CountLeaf(raw, removed);
-    if (const FrameRun run = FramesOf(raw); run.pages != 0) {
-      frames.MarkAccessedDirty(run, raw.property.flags);
-      flusher_.Retire(run);
-    } else if (flusher_.names_frames()) {
-      flusher_.Name(MappedFramesOf(raw));
-    }
+    must_flush |= RemoveLeaf(leaf_level, node, index, memo, removed);
     return true;
   });
-  if (at_ == from) return;
   node.Vacate(first, Geo::Index(at_ - 1, level), level);
   if (must_flush) flusher_.Issue(VirtRange{this->VirtOf(from), this->virt_addr()});
 }
@@ -167,8 +181,17 @@ absl::StatusOr<Removed> CursorMut<C>::Unmap(uint64_t length, FlushDispatch dispa
 
 template <PageTableConfig C>
 absl::StatusOr<Removed> CursorMut<C>::DoUnmap(uint64_t limit, FlushDispatch dispatch) {
-  if (absl::Status status = SplitBorders(limit); !status.ok()) return status;
   Removed removed;
+  if (!IsBasePage(limit) || !UnmapPage(removed)) {
+    if (absl::Status status = UnmapUpTo(limit, removed); !status.ok()) return status;
+  }
+  if (dispatch == FlushDispatch::kNow) flusher_.Dispatch();
+  return removed;
+}
+
+template <PageTableConfig C>
+absl::Status CursorMut<C>::UnmapUpTo(uint64_t limit, Removed& removed) {
+  if (absl::Status status = SplitBorders(limit); !status.ok()) return status;
   while (at_ < limit) {
     Ascend(limit);
     const Pte pte = this->node().Load(this->index());
@@ -181,17 +204,15 @@ absl::StatusOr<Removed> CursorMut<C>::DoUnmap(uint64_t limit, FlushDispatch disp
           this->EnterChild(pte);
           break;
         }
-        [[fallthrough]];
-      case EntryKind::kLeaf:
         Remove(pte, kAbsentPte, removed);
         this->MoveTo(at_ + Geo::EntrySpan(level_));
-        // Leaves come in rows.
-        if (at_ < limit) RemoveLeaves(limit, removed);
+        break;
+      case EntryKind::kLeaf:
+        RemoveLeaves(limit, removed);
         break;
     }
   }
-  if (dispatch == FlushDispatch::kNow) flusher_.Dispatch();
-  return removed;
+  return absl::OkStatus();
 }
 
 template <PageTableConfig C>

@@ -16,7 +16,9 @@
 #define PADDOCK_CORE_PAGE_TABLE_LEAF_CHANGE_H_
 
 #include <cstdint>
+#include <type_traits>
 
+#include "absl/base/attributes.h"
 #include "absl/functional/function_ref.h"
 #include "paddock/arch/page_property.h"
 #include "paddock/arch/paging_format.h"
@@ -29,6 +31,12 @@ class LeafChange {
   using Function = absl::FunctionRef<PageProperty(PageProperty)>;
 
   explicit LeafChange(Function function) : function_(function) {}
+  // Applied to `leaf`.
+  template <typename Level>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE LeafChange(Function function, Pte leaf, Level level)
+      : function_(function) {
+    Remember(leaf, level);
+  }
 
   // Whether the last leaf that was applied to had the attributes of this one: what is said of that
   // one holds for this one.
@@ -38,13 +46,14 @@ class LeafChange {
   // Meaningless if error() is not kNone.
   Pte Apply(Pte leaf, int level) {
     if (!Knows(leaf, level)) [[unlikely]]
-      Remember(leaf, level);
+      RememberOther(leaf, level);
     return leaf ^ difference_;
   }
 
-  // Of the leaf that was applied to last: why the format cannot express the result, the result, the
-  // software bits in which it differs, whether it may replace the leaf while other CPUs walk, and
-  // what flush it needs then.
+  // Of the leaf that was applied to last: the bits in which the result differs, why the format cannot
+  // express it, its property, the software bits in which that differs, whether it may replace the
+  // leaf while other CPUs walk, and what flush it needs then.
+  Pte difference() const { return difference_; }
   EncodeError error() const { return error_; }
   PageProperty property() const { return property_; }
   uint8_t software_changed() const { return software_changed_; }
@@ -52,7 +61,13 @@ class LeafChange {
   FlushNeed flush() const { return flush_; }
 
  private:
-  void Remember(Pte leaf, int level) {
+  ABSL_ATTRIBUTE_NOINLINE void RememberOther(Pte leaf, int level) {
+    // Base pages are the usual case, and with a constant level half of an encoding falls away.
+    if (level == 1) return Remember(leaf, std::integral_constant<int, 1>());
+    Remember(leaf, level);
+  }
+  template <typename Level>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Remember(Pte leaf, Level level) {
     level_ = level;
     attributes_ = F::Attributes(leaf, level);
     const PageProperty before = F::Property(leaf, level);

@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "paddock/concurrency/check.h"
 #include "paddock/concurrency/cpu.h"
@@ -90,7 +91,7 @@ class CpuPool {
     List unused;
   };
 
-  void Refill(Local& local) {
+  ABSL_ATTRIBUTE_NOINLINE void Refill(Local& local) {
     SpinLockGuard guard(lock_);
     if (shared_.count == 0) {
       all_.push_back(make_());
@@ -100,7 +101,7 @@ class CpuPool {
     while (shared_.count != 0 && local.unused.count < handful_) local.unused.Push(shared_.Pop());
   }
 
-  void Spill(Local& local) {
+  ABSL_ATTRIBUTE_NOINLINE void Spill(Local& local) {
     SpinLockGuard guard(lock_);
     while (local.unused.count > handful_) shared_.Push(local.unused.Pop());
   }

@@ -2,6 +2,8 @@
 //
 // TlbSystem: a batch on its way from Dispatch to the release of its frames.
 
+#include <algorithm>
+
 #include "paddock/concurrency/check.h"
 #include "paddock/core/tlb/tlb_system.h"
 
@@ -15,6 +17,22 @@ ShootdownBatch& TlbSystem::TakeBatch(const CpuPin& pin, const TlbContext& contex
   return batch;
 }
 
+bool TlbSystem::FlushAlone(const CpuPin& pin, const TlbContext& context, VirtRange range,
+                           uint32_t issued) {
+  if (options_.full_flush_threshold == 0 || !IsAlone(pin, context)) return false;
+  issued_.Add(pin, issued);
+  batches_.Add(pin, 1);
+  // order: relaxed: only this CPU joins and leaves for itself.
+  if (!context.holders_.Contains(pin.cpu(), sync::relaxed)) return true;
+  PerCpu& cpu = per_cpu_.Get(pin);
+  if (context.scope() == TlbScope::kMachine) {
+    cpu.tlb->FlushRangeOfAllTags(range);
+  } else if (cpu.tags->Find(context.tag()) != nullptr) {
+    cpu.tlb->FlushRange(context.tag(), range);
+  }
+  return true;
+}
+
 std::optional<ShootdownTicket> TlbSystem::Dispatch(const CpuPin& pin, TlbContext& context,
                                                    ShootdownBatch& batch) {
   if (!batch.flushes()) {
@@ -24,8 +42,7 @@ std::optional<ShootdownTicket> TlbSystem::Dispatch(const CpuPin& pin, TlbContext
   issued_.Add(pin, batch.issued_);
   batches_.Add(pin, 1);
   if (batch.full()) full_flushes_.Add(pin, 1);
-  // A CPU that joins holders after this look is race 1 in tlb_system.cc.
-  if (transport_scope_ == TransportScope::kOtherCpus && context.holders_.EmptyExcept(pin.cpu())) {
+  if (IsAlone(pin, context)) {
     Flush(pin, batch);
     GiveUp(pin, batch);
     return std::nullopt;
@@ -142,24 +159,41 @@ void TlbSystem::GiveUp(const CpuPin& pin, ShootdownBatch& batch) {
   rcu_.Retire(pin, &batch);
 }
 
+void TlbSystem::RetireRun(const CpuPin& pin, FrameRun run, uint64_t held_pages) {
+  RetiredRun& retired = *retired_runs_.Take(pin);
+  retired.run = run;
+  retired.reclaim = &TlbSystem::ReclaimRun;
+  retired.weight = std::max<uint64_t>(held_pages, 1);
+  rcu_.Retire(pin, &retired);
+}
+
 void TlbSystem::Reclaim(RcuHead* head, const CpuPin& pin) {
   ShootdownBatch& batch = static_cast<ShootdownBatch&>(*head);
   TlbSystem& system = batch.system_;
+  batch.runs_.ForEach([&system](FrameRun run) { system.Release(run); });
+  system.Recycle(pin, batch);
+}
+
+void TlbSystem::ReclaimRun(RcuHead* head, const CpuPin& pin) {
+  RetiredRun& retired = static_cast<RetiredRun&>(*head);
+  TlbSystem& system = retired.system;
+  system.Release(retired.run);
+  system.retired_runs_.Put(pin, &retired);
+}
+
+void TlbSystem::Release(FrameRun run) {
   // Pages that were mapped one by one go back one by one, to where the next are taken from, unless
   // they make a large block.
   constexpr uint64_t kLargeRun = 64;
-  batch.runs_.ForEach([&frames = system.frames_](FrameRun run) {
-    if (run.pages >= kLargeRun) return frames.Release(run);
-    for (uint64_t page = 0; page < run.pages; ++page) {
-      frames.Release(FrameRun{run.start.Plus(page * kPageSize), 1});
-    }
-  });
-  system.Recycle(pin, batch);
+  if (run.pages >= kLargeRun) return frames_.Release(run);
+  for (uint64_t page = 0; page < run.pages; ++page) {
+    frames_.Release(FrameRun{run.start.Plus(page * kPageSize), 1});
+  }
 }
 
 void TlbSystem::Recycle(const CpuPin& pin, ShootdownBatch& batch) {
   batch.runs_.Clear(pin, chunks_);
-  batch.named_.Clear(pin, chunks_);
+  if (transport_scope_ == TransportScope::kEveryBatch) batch.named_.Clear(pin, chunks_);
   batch.full_ = false;
   batch.range_count_ = 0;
   batch.issued_ = 0;

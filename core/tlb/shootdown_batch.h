@@ -83,12 +83,16 @@ class alignas(kCpuStride) ShootdownBatch final : public IpiRequest, private RcuH
   void AddEverything();
   // AddRange, if `range` is not empty and starts where the one added last ends; else does nothing.
   bool Extend(VirtRange range) {
-    if (range_count_ == 0 || range.IsEmpty()) return false;
-    VirtRange& last = ranges_[range_count_ - 1];
-    // Not around the top, after which a range has no representation.
-    if (last.end != range.start || range.start.value() == 0 || range.end.value() == 0) return false;
-    last.end = range.end;
+    if (range_count_ == 0 || !Extend(ranges_[range_count_ - 1], range)) return false;
     ++issued_;
+    return true;
+  }
+  // Appends `range` to `last`, if it is not empty and starts where `last` ends. Not around the top,
+  // after which a range has no representation.
+  static bool Extend(VirtRange& last, VirtRange range) {
+    const bool starts_there = last.end == range.start && range.start.value() != 0;
+    if (!starts_there || range.IsEmpty() || range.end.value() == 0) return false;
+    last.end = range.end;
     return true;
   }
   bool flushes() const { return full_ || range_count_ != 0; }

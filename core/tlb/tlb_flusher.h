@@ -14,12 +14,13 @@
 // RCU grace period has passed since, never earlier, with or without Sync. A page table that was cut
 // out is retired as a run like any frame: what it owns goes with it.
 //
-// Thread safety: the thread of `pin`. Failure: none. Cost: constructing stores three references.
-// Dispatch also lets RCU catch up, without waiting, if it is over its limit: a cursor may be held
-// for long. The first Issue or Retire takes a batch from the CPU's pool; Dispatch, when no other
-// CPU can hold entries of the space, flushes this CPU's and hands the batch to RCU: no shared
-// memory is written, nothing is allocated. Otherwise one shared counter, and one mailbox per CPU on
-// which the space is active.
+// Thread safety: the thread of `pin`. Failure: none. Cost: constructing stores a few words. One
+// range and one run of frames are kept in the flusher itself; more than that, frames that are
+// dispatched, and flushes that other CPUs must know of take a batch from the CPU's pool. Dispatch,
+// when no other CPU can hold entries of the space, flushes this CPU's and hands the frames to RCU:
+// no shared memory is written, nothing is allocated. Otherwise one shared counter, and one mailbox
+// per CPU on which the space is active. Dispatch also lets RCU catch up, without waiting, if it is
+// over its limit: a cursor may be held for long.
 
 #ifndef PADDOCK_CORE_TLB_TLB_FLUSHER_H_
 #define PADDOCK_CORE_TLB_TLB_FLUSHER_H_
@@ -67,12 +68,10 @@ class [[nodiscard]] TlbFlusher {
       : system_(&system), context_(&context), pin_(&pin) {}
   // What was issued and dispatched goes over to the new one.
   TlbFlusher(TlbFlusher&& other) noexcept
-      : system_(other.system_),
-        context_(other.context_),
-        pin_(other.pin_),
-        batch_(std::exchange(other.batch_, nullptr)),
-        tickets_(std::move(other.tickets_)) {
-    other.tickets_.clear();
+      : system_(other.system_), context_(other.context_), pin_(other.pin_) {
+    // A cursor that was just opened moves to its place: nothing to copy.
+    if (other.pending() || !other.tickets_.empty()) [[unlikely]]
+      TakeOver(other);
   }
   TlbFlusher& operator=(TlbFlusher&&) = delete;
   // Dispatches what is pending. Does not wait.
@@ -84,7 +83,7 @@ class [[nodiscard]] TlbFlusher {
   // before, by an exchange or another operation that is seq_cst. An empty range is nothing; over
   // the threshold of ranges that do not touch (`full_flush_threshold`) it becomes IssueAll.
   void Issue(VirtRange range) {
-    if (batch_ != nullptr && batch_->Extend(range)) return;
+    if (batch_ != nullptr ? batch_->Extend(range) : Keep(range)) return;
     IssueSlowly(range);
   }
   // The same for all addresses of the space.
@@ -96,8 +95,11 @@ class [[nodiscard]] TlbFlusher {
   // table and all that it maps. They count against what RCU and the CPUs may be behind.
   void Retire(FrameRun run, uint64_t held_pages) {
     if (run.pages == 0) return;
-    if (batch_ == nullptr || !batch_->runs_.TryAdd(run)) return RetireSlowly(run, held_pages);
-    batch_->held_pages_ += held_pages;
+    if (batch_ != nullptr ? batch_->runs_.TryAdd(run) : Keep(run)) {
+      (batch_ != nullptr ? batch_->held_pages_ : held_pages_) += held_pages;
+    } else {
+      RetireSlowly(run, held_pages);
+    }
   }
 
   // The issued ranges translated to `run` too, which somebody else owns (a table that is retired,
@@ -108,7 +110,7 @@ class [[nodiscard]] TlbFlusher {
   bool names_frames() const { return system_->transport_scope() == TransportScope::kEveryBatch; }
 
   // Whether something was issued or retired since the last dispatch.
-  bool pending() const { return batch_ != nullptr; }
+  bool pending() const { return batch_ != nullptr || issued_ != 0 || run_.pages != 0; }
 
   // Takes out what is pending, without sending it, for a flusher of this space that is dispatched
   // later. Flushes that nobody has to wait for become cheaper in large batches.
@@ -128,14 +130,36 @@ class [[nodiscard]] TlbFlusher {
   void Sync();
 
  private:
+  // Without a batch: makes it part of the only range, of the only run. False: it does not fit.
+  bool Keep(VirtRange range) {
+    if (range.IsEmpty() || (issued_ != 0 && !ShootdownBatch::Extend(range_, range))) return false;
+    if (issued_++ == 0) range_ = range;
+    return true;
+  }
+  bool Keep(FrameRun run) {
+    if (run_.pages != 0) return FrameRunList::Join(run_, run);
+    run_ = run;
+    return true;
+  }
+  void TakeOver(TlbFlusher& other);
   void IssueSlowly(VirtRange range);
   void RetireSlowly(FrameRun run, uint64_t held_pages);
+  // Dispatches what is pending without a batch, if nobody but this CPU has to know of it.
+  bool DispatchAlone();
+  void Remember(ShootdownTicket ticket);
+  // The batch, with all that is pending.
   ShootdownBatch& batch();
 
   TlbSystem* system_;
   TlbContext* context_;
   const CpuPin* pin_;
+  // Null as long as what is pending are `issued_` operations on `range_` and one run of frames.
+  // invariant: if it is not null, the others are 0.
   ShootdownBatch* batch_ = nullptr;
+  uint32_t issued_ = 0;
+  VirtRange range_;
+  FrameRun run_;
+  uint64_t held_pages_ = 0;
   // Dispatched and, when last looked at, not acknowledged by all.
   absl::InlinedVector<ShootdownTicket, 4> tickets_;
 };

@@ -64,7 +64,9 @@ TlbSystem::TlbSystem(CpuRegistry& cpus, RcuDomain& rcu, IpiBus& bus, FrameTable&
       transport_scope_(transport_.scope()),
       per_cpu_(cpus),
       chunks_(cpus, kChunkHandful, [] { return std::make_unique<FrameRunChunk>(); }),
-      pool_(cpus, BatchHandful(rcu), [this] { return std::make_unique<ShootdownBatch>(*this); }) {
+      pool_(cpus, BatchHandful(rcu), [this] { return std::make_unique<ShootdownBatch>(*this); }),
+      retired_runs_(cpus, BatchHandful(rcu),
+                    [this] { return std::make_unique<RetiredRun>(*this); }) {
   const absl::Status status = CheckOptions(options);
   PADDOCK_CHECK(status.ok(), status.ToString());
   for (uint32_t i = 0; i < per_cpu_.size(); ++i) {
@@ -76,7 +78,7 @@ TlbSystem::TlbSystem(CpuRegistry& cpus, RcuDomain& rcu, IpiBus& bus, FrameTable&
 }
 
 TlbSystem::~TlbSystem() {
-  if (pool_.InUse() != 0) {
+  if (pool_.InUse() + retired_runs_.InUse() != 0) {
     absl::StatusOr<CpuPin> pin = cpus_.Pin(CpuId{0});
     PADDOCK_CHECK(pin.ok(), "a TlbSystem is destroyed while CPUs are in use");
     rcu_.Drain(*pin);
@@ -201,6 +203,8 @@ TlbStats TlbSystem::stats() const {
                   .lazy_catchups = lazy_catchups_.Sum()};
 }
 
-uint64_t TlbSystem::allocations() const { return pool_.allocated() + chunks_.allocated(); }
+uint64_t TlbSystem::allocations() const {
+  return pool_.allocated() + retired_runs_.allocated() + chunks_.allocated();
+}
 
 }  // namespace paddock

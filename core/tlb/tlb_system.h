@@ -154,6 +154,15 @@ class TlbSystem final : public CpuObserver {
     alignas(64) sync::Atomic<uint64_t> in_flight{0};
   };
 
+  // Frames on their way through RCU that need no batch. On a line of its own.
+  struct alignas(64) RetiredRun : RcuHead {
+    explicit RetiredRun(TlbSystem& tlb) : system(tlb) {}
+
+    TlbSystem& system;
+    FrameRun run;
+    RetiredRun* pool_next = nullptr;
+  };
+
   // TlbContext.
   uint64_t NextTag();
   void RegisterMachineContext(TlbContext& context);
@@ -162,6 +171,10 @@ class TlbSystem final : public CpuObserver {
   // TlbFlusher. A dispatched batch is not the caller's any more; a ticket if there is something to
   // wait for.
   ShootdownBatch& TakeBatch(const CpuPin& pin, const TlbContext& context);
+  // Does for a flush of one range all that there is to do, if nobody else has to know of it.
+  bool FlushAlone(const CpuPin& pin, const TlbContext& context, VirtRange range, uint32_t issued);
+  // Releases a run of frames that no TLB has any more after a grace period.
+  void RetireRun(const CpuPin& pin, FrameRun run, uint64_t held_pages);
   std::optional<ShootdownTicket> Dispatch(const CpuPin& pin, TlbContext& context,
                                           ShootdownBatch& batch);
   ShootdownTicket Shootdown(const CpuPin& pin, TlbContext& context, ShootdownBatch& batch);
@@ -177,7 +190,16 @@ class TlbSystem final : public CpuObserver {
   void FinishFlush(const CpuPin& pin, ShootdownBatch& batch);
   void GiveUp(const CpuPin& pin, ShootdownBatch& batch);
   static void Reclaim(RcuHead* head, const CpuPin& pin);
+  static void ReclaimRun(RcuHead* head, const CpuPin& pin);
+  void Release(FrameRun run);
   void Recycle(const CpuPin& pin, ShootdownBatch& batch);
+
+  // Whether a flush concerns nobody but this CPU.
+  bool IsAlone(const CpuPin& pin, const TlbContext& context) const {
+    // A CPU that joins holders after this look is race 1 in tlb_system.cc.
+    return transport_scope_ == TransportScope::kOtherCpus &&
+           context.holders_.EmptyExcept(pin.cpu());
+  }
 
   // Brings what this CPU holds of the space up to its generation.
   void CatchUp(const CpuPin& pin, PerCpu& cpu, const TlbContext& context);
@@ -204,6 +226,7 @@ class TlbSystem final : public CpuObserver {
   CpuLocal<PerCpu> per_cpu_;
   CpuPool<FrameRunChunk> chunks_;
   CpuPool<ShootdownBatch> pool_;
+  CpuPool<RetiredRun> retired_runs_;
   sync::Atomic<uint64_t> next_tag_{1};
   sync::Atomic<TlbContext*> machine_context_{nullptr};
 };
