@@ -42,11 +42,18 @@ void RemovalAgainstCursor(VirtRange mapped, VirtRange removed) {
 }
 
 // A walk without locks against the removal of the table that it walks through. The frames come back
-// to the allocator and are used again while the walker is on its way.
+// to the allocator and are used again while the walker is on its way. With another holder, a CPU
+// that ran the space before, the flush has to be counted and the frames go with a batch.
+enum class Holders : uint8_t { kNone, kAnother };
 template <PageTableConfig C>
-void RemovalAgainstWalk(VirtRange removed) {
+void RemovalAgainstWalk(VirtRange removed, Holders holders = Holders::kNone) {
   SmallTable<C> world;
   MapAtStart(world, removed);
+  if (holders == Holders::kAnother) {
+    const CpuPin pin = world.Pin(SmallWorld::kSetupCpu);
+    world.tlb().Activate(pin, world.table().tlb_context());
+    world.tlb().Deactivate(pin);
+  }
   const std::optional<PhysAddr> before = world.FrameAt(Page(0));
   world.Run({[&](const CpuPin& pin) {
                world.UnmapAll(pin, removed);
@@ -68,8 +75,9 @@ void RemovalAgainstWalk(VirtRange removed) {
 
 // The hardware sets the dirty bit in an entry whose property changes: the bit is found afterwards,
 // in what the change reports or in the entry.
-// `pages` of one table change together; the hardware writes to the last.
-void DirtyBitAgainstProtect(uint64_t pages) {
+// `pages` of one table change together, or the next one; the hardware writes to the last.
+enum class Change : uint8_t { kAll, kNext };
+void DirtyBitAgainstProtect(uint64_t pages, Change which) {
   SmallTable<TinyConfig> world;
   const VirtAddr last = Page(pages - 1);
   MapAtStart(world, Pages(0, pages));
@@ -81,7 +89,9 @@ void DirtyBitAgainstProtect(uint64_t pages) {
                  property.flags &= ~PageFlags::kWrite;
                  return property;
                };
-               if (pages > 1) return (void)Must(cursor.Protect(pages * kPageSize, change));
+               if (which == Change::kAll) {
+                 return (void)Must(cursor.Protect(pages * kPageSize, change));
+               }
                const auto changed = Must(cursor.ProtectNext(kPageSize, change));
                reported = HasAny(changed->before.flags, PageFlags::kDirty);
              },
@@ -116,6 +126,26 @@ void DirtyBitAgainstUnmap(uint64_t pages) {
              }});
   model::Expect(written == (removed.dirty_pages == 1),
                 "unmapping reports exactly what was written");
+  model::Reach(written ? "written" : "refused");
+}
+
+// The same, and the item is handed out.
+void DirtyBitAgainstTake() {
+  SmallTable<TinyConfig> world;
+  MapAtStart(world, Pages(0, 1));
+  bool written = false;
+  bool reported = false;
+  world.Run({[&](const CpuPin& pin) {
+               CursorMut<TinyConfig> cursor = world.Open(pin, Pages(0, 1));
+               const auto taken = Must(cursor.TakeNext(kPageSize));
+               reported = HasAny(taken->item->property.flags, PageFlags::kDirty);
+             },
+             [&](const CpuPin& pin) {
+               const RcuReadGuard guard(world.rcu(), pin);
+               written = HardwareWalk(world.table(), guard, Page(0), Access::kWrite).fault ==
+                         WalkFault::kNone;
+             }});
+  model::Expect(written == reported, "an item that is taken says whether it was written");
   model::Reach(written ? "written" : "refused");
 }
 
@@ -202,6 +232,12 @@ std::vector<model::Scenario> TableScenarios() {
        .must_reach = {"finds the mapping", "finds nothing"},
        .least_executions = 1000,
        .bound = 3},
+      {.name = "removal_walk_told",
+       .what = "the same when another CPU may hold translations",
+       .body = [] { RemovalAgainstWalk<TinyConfig>(Pages(0, 2), Holders::kAnother); },
+       .must_reach = {"finds the mapping", "finds nothing"},
+       .least_executions = 1000,
+       .bound = 3},
       {.name = "removal_walk_deep",
        .what = "the same over three levels",
        .body = [] { RemovalAgainstWalk<DeepConfig>(Pages(0, 4)); },
@@ -210,12 +246,17 @@ std::vector<model::Scenario> TableScenarios() {
        .bound = 3},
       {.name = "dirty_protect",
        .what = "hardware sets the dirty bit while the property changes",
-       .body = [] { DirtyBitAgainstProtect(1); },
+       .body = [] { DirtyBitAgainstProtect(1, Change::kNext); },
        .must_reach = {"written", "refused", "reported"},
+       .bound = 3},
+      {.name = "dirty_protect_page",
+       .what = "the same without a look at the next mapping",
+       .body = [] { DirtyBitAgainstProtect(1, Change::kAll); },
+       .must_reach = {"written", "refused"},
        .bound = 3},
       {.name = "dirty_protect_row",
        .what = "the same while those of two neighbours change",
-       .body = [] { DirtyBitAgainstProtect(2); },
+       .body = [] { DirtyBitAgainstProtect(2, Change::kAll); },
        .must_reach = {"written", "refused"},
        .bound = 3},
       {.name = "dirty_unmap",
@@ -226,6 +267,11 @@ std::vector<model::Scenario> TableScenarios() {
       {.name = "dirty_unmap_row",
        .what = "the same while two neighbours are unmapped",
        .body = [] { DirtyBitAgainstUnmap(2); },
+       .must_reach = {"written", "refused"},
+       .bound = 3},
+      {.name = "dirty_take",
+       .what = "hardware sets the dirty bit while the page is taken",
+       .body = &DirtyBitAgainstTake,
        .must_reach = {"written", "refused"},
        .bound = 3},
       {.name = "split_write",

@@ -125,6 +125,16 @@ TEST_F(Coherence, AStaleTlbEntryNeverReachesAFreedFrame) {
   EXPECT_EQ(frames().slot(frame).ref_count.load(sync::seq_cst), kRefUnused);
 }
 
+TEST_F(Coherence, AReplacedPageIsReachedNoMore) {
+  const auto space = NewSpace();
+  const PhysAddr before = MapNew(*space, Page(1));
+  space->Activate(pin());
+  EXPECT_EQ(Must(space->Load(pin(), VirtAddr(0x1000))).frame, before);
+  const PhysAddr after = MapNew(*space, Page(1));
+  EXPECT_EQ(Must(space->Load(pin(), VirtAddr(0x1000))).frame, after);
+  machine().DeactivateSpace(pin());
+}
+
 TEST_F(Coherence, ACpuThatWasElsewhereMeanwhileHoldsNothingStale) {
   const auto space = NewSpace();
   const auto other = NewSpace();

@@ -77,6 +77,87 @@ TEST_F(FlusherTest, FlushesARangeAndEverything) {
   EXPECT_EQ(m_.tlb().stats().batches, 2u);
 }
 
+TEST_F(FlusherTest, AloneARangeTakesNoBatchAndCounts) {
+  cpu_.Run([&](const CpuPin& pin) {
+    m_.tlb().Activate(pin, context_);
+    for (uint64_t page = 0; page < 4; ++page) Fill(pin, Page(page));
+    TlbFlusher flusher(m_.tlb(), context_, pin);
+    flusher.Issue(Pages(1, 1));
+    flusher.Issue(Pages(2, 1));
+    EXPECT_FALSE(flusher.DispatchForLater());
+    EXPECT_FALSE(flusher.pending());
+    for (uint64_t page = 0; page < 4; ++page) EXPECT_EQ(Hits(pin, Page(page)), page % 3 == 0);
+  });
+  EXPECT_EQ(m_.tlb().stats().issued, 2u);
+  EXPECT_EQ(m_.tlb().stats().batches, 1u);
+  EXPECT_EQ(m_.tlb().stats().full_flushes, 0u);
+  EXPECT_EQ(context_.generation(), 1u);
+  EXPECT_EQ(m_.tlb().allocations(), 0u);
+}
+
+TEST_F(FlusherTest, ASecondRangeKeepsTheFirst) {
+  const FrameRun frames = m_.NewFrames(3);
+  cpu_.Run([&](const CpuPin& pin) {
+    m_.tlb().Activate(pin, context_);
+    for (uint64_t page = 0; page < 8; ++page) Fill(pin, Page(page));
+    TlbFlusher flusher(m_.tlb(), context_, pin);
+    flusher.Issue(Pages(1, 1));
+    flusher.Retire(FrameRun{frames.start, 1});
+    flusher.Issue(Pages(5, 1));
+    flusher.Retire(FrameRun{frames.start.Plus(2 * kPageSize), 1});
+    flusher.Dispatch();
+    for (uint64_t page = 0; page < 8; ++page) {
+      EXPECT_EQ(Hits(pin, Page(page)), page != 1 && page != 5) << page;
+    }
+    m_.PassGracePeriods(pin);
+  });
+  EXPECT_EQ(m_.tlb().stats().issued, 2u);
+  EXPECT_EQ(m_.tlb().stats().batches, 1u);
+  EXPECT_FALSE(m_.InUse(frames.start));
+  EXPECT_TRUE(m_.InUse(frames.start.Plus(kPageSize)));
+  EXPECT_FALSE(m_.InUse(frames.start.Plus(2 * kPageSize)));
+}
+
+TEST_F(FlusherTest, ACpuThatJoinsBeforeTheDispatchIsTold) {
+  TestCpu other(m_, 1);
+  const PhysAddr frame = m_.NewFrame();
+  cpu_.Run([&](const CpuPin& pin) {
+    m_.tlb().Activate(pin, context_);
+    TlbFlusher flusher(m_.tlb(), context_, pin);
+    flusher.Issue(Pages(1, 1));
+    flusher.Retire(FrameRun{frame, 1});
+    other.Run([&](const CpuPin& joined) {
+      m_.tlb().Activate(joined, context_);
+      Fill(joined, Page(1));
+    });
+    EXPECT_TRUE(flusher.DispatchForLater());
+    m_.PassGracePeriods(pin);
+    EXPECT_TRUE(m_.InUse(frame));
+  });
+  other.Poll();
+  other.Run([&](const CpuPin& pin) {
+    EXPECT_FALSE(Hits(pin, Page(1)));
+    m_.PassGracePeriods(pin);
+  });
+  EXPECT_FALSE(m_.InUse(frame));
+  EXPECT_EQ(m_.tlb().stats().issued, 1u);
+  EXPECT_EQ(m_.tlb().stats().batches, 1u);
+  EXPECT_EQ(context_.generation(), 2u);
+}
+
+TEST(FlusherThresholdTest, OfZeroFlushesEverythingAlsoAlone) {
+  TlbMachine m(1, {.full_flush_threshold = 0});
+  TlbContext context(m.tlb());
+  TestCpu cpu(m, 0);
+  cpu.Run([&](const CpuPin& pin) {
+    m.tlb().Activate(pin, context);
+    m.tlb().soft_tlb(pin).Insert(context.tag(), m.Entry(Page(5), PhysAddr(0)));
+    TlbFlusher(m.tlb(), context, pin).Issue(Pages(1, 1));
+    EXPECT_FALSE(m.tlb().soft_tlb(pin).Lookup(context.tag(), Page(5)));
+  });
+  EXPECT_EQ(m.tlb().stats().full_flushes, 1u);
+}
+
 TEST_F(FlusherTest, DestructorDispatchesWhatIsPending) {
   const PhysAddr frame = m_.NewFrame();
   cpu_.Run([&](const CpuPin& pin) {
