@@ -165,6 +165,7 @@ class [[nodiscard]] Cursor {
     const Pte pte = Decide();
     return F::Kind(pte, level_) == EntryKind::kLeaf ? pte : SearchLeaf(limit);
   }
+  // The same, if no leaf stands here.
   ABSL_ATTRIBUTE_NOINLINE Pte SearchLeaf(uint64_t limit) {
     while (at_ < limit) {
       const Pte pte = Decide();

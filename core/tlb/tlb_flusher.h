@@ -15,12 +15,12 @@
 // out is retired as a run like any frame: what it owns goes with it.
 //
 // Thread safety: the thread of `pin`. Failure: none. Cost: constructing stores a few words. One
-// range and one run of frames are kept in the flusher itself; more than that, frames that are
-// dispatched, and flushes that other CPUs must know of take a batch from the CPU's pool. Dispatch,
-// when no other CPU can hold entries of the space, flushes this CPU's and hands the frames to RCU:
-// no shared memory is written, nothing is allocated. Otherwise one shared counter, and one mailbox
-// per CPU on which the space is active. Dispatch also lets RCU catch up, without waiting, if it is
-// over its limit: a cursor may be held for long.
+// range and one run of frames are kept in the flusher itself; more than that, and flushes that
+// other CPUs must know of, take a batch from the CPU's pool. Dispatch, when no other CPU can hold
+// entries of the space, flushes this CPU's and hands the frames to RCU: no shared memory is
+// written, nothing is allocated. Otherwise one shared counter, and one mailbox per CPU on which the
+// space is active. Dispatch also lets RCU catch up, without waiting, if it is over its limit: a
+// cursor may be held for long.
 
 #ifndef PADDOCK_CORE_TLB_TLB_FLUSHER_H_
 #define PADDOCK_CORE_TLB_TLB_FLUSHER_H_
@@ -132,6 +132,7 @@ class [[nodiscard]] TlbFlusher {
  private:
   // Without a batch: makes it part of the only range, of the only run. False: it does not fit.
   bool Keep(VirtRange range) {
+    PADDOCK_DCHECK(!range.IsReversed(), "a reversed range is to be flushed");
     if (range.IsEmpty() || (issued_ != 0 && !ShootdownBatch::Extend(range_, range))) return false;
     if (issued_++ == 0) range_ = range;
     return true;
