@@ -208,7 +208,7 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   }
   // Protect of one base page in the usual case: it is mapped, the change is allowed, and hardware
   // does not interfere. False: nothing was done.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool ProtectPage(PropertyChange function);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool ProtectPage(PropertyChange function);
   // Checks, after all properties were checked, that a change says the same again.
   static void RequirePure(const LeafChange<F>& change);
   // Changes the property of the leaf here. Returns what the leaf was at that moment.
@@ -233,17 +233,17 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   void CountLeaf(const RawItem& raw, Removed& removed) const;
   // Adds a leaf that was removed to `removed`, and hands the frames that it owned to the flusher.
   // False: it owned none.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool GiveUpLeaf(const RawItem& raw, Removed& removed);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool GiveUpLeaf(const RawItem& raw, Removed& removed);
   // Adds what `table` maps to `removed`. Returns the frames that go with it: tables, itself
   // included, and what the items own.
   uint64_t CountTable(Node<F> table, int level, PropertyMemo<F>& memo, Removed& removed) const;
   // Clears the leaf at `index` of the current node, hands what it owned to the flusher, and adds it
   // to `removed`. Whether its address must be flushed.
   template <typename Level>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool RemoveLeaf(Level level, Node<F> node, uint64_t index,
-                                               PropertyMemo<F>& memo, Removed& removed);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool RemoveLeaf(Level level, Node<F> node, uint64_t index,
+                                                      PropertyMemo<F>& memo, Removed& removed);
   // Unmap of one base page that is mapped; moves past it. False: it is not, and nothing was done.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool UnmapPage(Removed& removed);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool UnmapPage(Removed& removed);
   absl::Status UnmapUpTo(uint64_t limit, Removed& removed);
   // Removes the leaves from here on that are neighbours in the current node and lie before `limit`,
   // which is a border between leaves; moves past them.
