@@ -70,12 +70,6 @@ absl::StatusOr<PhysAddr> FrameTable::AllocateRaw(const MetaVtable& kind, Zeroing
   return *address;
 }
 
-std::optional<PhysAddr> FrameTable::TakeFrame(Zeroing zeroing) {
-  const std::optional<PhysAddr> address = allocator_->Allocate(0);
-  if (address) BeginBuilding(*address, zeroing);
-  return address;
-}
-
 absl::StatusOr<FrameRun> FrameTable::TakeRun(uint64_t pages, uint64_t align_pages,
                                              Zeroing zeroing) {
   if (pages == 0 || pages > kMaxRunPages) {
@@ -108,17 +102,6 @@ absl::Status FrameTable::TakeFrameAt(PhysAddr address) {
   }
   BeginBuilding(address, Zeroing::kLeave);
   return absl::OkStatus();
-}
-
-void FrameTable::BeginBuilding(PhysAddr address, Zeroing zeroing) {
-  MetaSlot& slot = this->slot(address);
-  // order: relaxed, all of them; the allocator gave the frame to this thread alone, and Publish
-  // makes what is written here visible.
-  PADDOCK_CHECK(slot.ref_count.load(sync::relaxed) == kRefUnused,
-                "the allocator handed out a frame that is in use");
-  slot.ref_count.store(kRefBusy, sync::relaxed);
-  slot.flags.store(0, sync::relaxed);  // order: as above.
-  if (zeroing == Zeroing::kZero) std::memset(Data(address), 0, kPageSize);
 }
 
 absl::Status FrameTable::CheckFrameAddress(PhysAddr address) const {

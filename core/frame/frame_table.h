@@ -24,6 +24,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -179,7 +180,11 @@ class FrameTable {
   // Building a frame: take frames (busy, flags cleared, zeroed if asked), construct metadata in the
   // payload, publish.
   // nullopt: there is none, which NoFrame says.
-  std::optional<PhysAddr> TakeFrame(Zeroing zeroing);
+  std::optional<PhysAddr> TakeFrame(Zeroing zeroing) {
+    const std::optional<PhysAddr> address = allocator_->Allocate(0);
+    if (address) BeginBuilding(*address, zeroing);
+    return address;
+  }
   static absl::Status NoFrame(uint64_t pages);
   absl::StatusOr<FrameRun> TakeRun(uint64_t pages, uint64_t align_pages, Zeroing zeroing);
   absl::Status TakeFrameAt(PhysAddr address);
@@ -203,7 +208,16 @@ class FrameTable {
   absl::Status MakeUnique(PhysAddr address);
   void MakeShared(PhysAddr address);
 
-  void BeginBuilding(PhysAddr address, Zeroing zeroing);
+  void BeginBuilding(PhysAddr address, Zeroing zeroing) {
+    MetaSlot& slot = this->slot(address);
+    // order: relaxed, all of them; the allocator gave the frame to this thread alone, and Publish
+    // makes what is written here visible.
+    PADDOCK_CHECK(slot.ref_count.load(sync::relaxed) == kRefUnused,
+                  "the allocator handed out a frame that is in use");
+    slot.ref_count.store(kRefBusy, sync::relaxed);
+    slot.flags.store(0, sync::relaxed);  // order: as above.
+    if (zeroing == Zeroing::kZero) std::memset(Data(address), 0, kPageSize);
+  }
   // Whether this was the last reference: the caller has the frame alone then, and retires it.
   bool DropReference(MetaSlot& slot);
   void ReleaseRun(FrameRun run);

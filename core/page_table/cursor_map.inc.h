@@ -39,7 +39,7 @@ bool CursorMut<C>::Fits(const RawItem& raw) const {
 }
 
 template <PageTableConfig C>
-absl::Status CursorMut<C>::FitError(const RawItem& raw) const {
+absl::Status CursorMut<C>::FitError(RawItem raw) const {
   const VirtAddr va = this->virt_addr();
   if (raw.level < 1 || raw.level > Geo::kLevels || !F::IsLeafLevel(raw.level)) {
     return EncodeStatus(EncodeError::kNoLeafAtLevel, va);
@@ -183,17 +183,19 @@ absl::Status CursorMut<C>::DescendTo(int level, Pte& entry) {
     this->EnterChild(entry);
     entry = this->node().Load(this->index());
   }
-  if (level_ == level) [[likely]]
-    return absl::OkStatus();
-  return MakeTablesTo(level, entry);
+  if (level_ != level) [[unlikely]] {
+    if (absl::Status status = MakeTablesTo(level); !status.ok()) return status;
+    entry = this->node().Load(this->index());
+  }
+  return absl::OkStatus();
 }
 
 template <PageTableConfig C>
-absl::Status CursorMut<C>::MakeTablesTo(int level, Pte& entry) {
+absl::Status CursorMut<C>::MakeTablesTo(int level) {
   NodeReserve<C> reserve(this->env().frames());
   if (absl::Status status = reserve.Ensure(level_ - level); !status.ok()) return status;
   while (level_ > level) {
-    if (F::Kind(entry, level_) == EntryKind::kLeaf) {
+    if (F::Kind(this->node().Load(this->index()), level_) == EntryKind::kLeaf) {
       SplitLeaf(reserve);
     } else {
       const Node<F> table = NewTable(reserve, level_ - 1, at_);
@@ -201,7 +203,6 @@ absl::Status CursorMut<C>::MakeTablesTo(int level, Pte& entry) {
                          level_);
     }
     this->EnterChild(this->node().Load(this->index()));
-    entry = this->node().Load(this->index());
   }
   return absl::OkStatus();
 }

@@ -144,7 +144,7 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
 
   // Whether an item of this level may stand here, and why not.
   ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool Fits(const RawItem& raw) const;
-  absl::Status FitError(const RawItem& raw) const;
+  absl::Status FitError(RawItem raw) const;
   // Both, and whether it may have this address and this property; encodes it in `leaf`.
   ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status CheckItem(const RawItem& raw, Pte& leaf) const;
   // INVALID_ARGUMENT: it belongs to another machine, or claims software bits of the configuration.
@@ -154,7 +154,7 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // Walks to the entry of `level` here, which it returns in `entry`; splits leaves and makes tables
   // on the way. RESOURCE_EXHAUSTED: before anything was changed.
   ABSL_ATTRIBUTE_ALWAYS_INLINE inline absl::Status DescendTo(int level, Pte& entry);
-  absl::Status MakeTablesTo(int level, Pte& entry);
+  absl::Status MakeTablesTo(int level);
 
   // A table of `level` from `reserve` with the granules claimed that the cursor's range touches in
   // the entry of `level` + 1 at `offset`.
