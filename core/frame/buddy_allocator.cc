@@ -3,6 +3,7 @@
 #include "paddock/core/frame/buddy_allocator.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "paddock/concurrency/check.h"
 
@@ -14,6 +15,11 @@ uint32_t MagazineCapacity(uint32_t frames, uint32_t cpus) {
   return std::min(Magazine::kMaxCapacity, frames / 16 / cpus);
 }
 
+// Neighbours come out in ascending order, as they are mostly mapped.
+void Fill(Magazine& magazine, FreeLists::Block block) {
+  for (uint32_t i = uint32_t{1} << block.order; i-- > 0;) magazine.Push(block.start + i);
+}
+
 }  // namespace
 
 BuddyAllocator::BuddyAllocator(MetaSlot* slots, PhysRange memory, CpuRegistry& cpus)
@@ -22,6 +28,7 @@ BuddyAllocator::BuddyAllocator(MetaSlot* slots, PhysRange memory, CpuRegistry& c
       total_(static_cast<uint32_t>(memory.size() >> kPageBits)),
       magazine_capacity_(MagazineCapacity(total_, cpus.size())),
       magazines_(cpus),
+      shelves_(cpus),
       free_(slots, memory.start.PageNumber(), total_) {
   SpinLockGuard guard(lock_);
   free_.InsertAll();
@@ -44,9 +51,12 @@ std::optional<PhysAddr> BuddyAllocator::AllocateSlow(int order) {
   if (order == 0 && cpu && magazine_capacity_ > 0) {
     MagazinePair& pair = magazines_.At(*cpu);
     pair.Exchange();
-    if (pair.loaded().count() == 0) Refill(pair.loaded());
+    if (pair.loaded().count() == 0) Refill(*cpu, pair.loaded());
     if (pair.loaded().count() == 0) return std::nullopt;
     return AddressOf(pair.loaded().Pop());
+  }
+  if (cpu) {
+    if (const auto kept = shelves_.At(*cpu).Take(order, order)) return AddressOf(kept->start);
   }
   std::optional<PhysAddr> block = AllocateShared(order);
   if (!block && cpu && Reclaim(*cpu)) block = AllocateShared(order);
@@ -55,7 +65,8 @@ std::optional<PhysAddr> BuddyAllocator::AllocateSlow(int order) {
 
 std::optional<PhysAddr> BuddyAllocator::AllocateShared(int order) {
   SpinLockGuard guard(lock_);
-  const std::optional<uint32_t> block = free_.Take(order);
+  std::optional<uint32_t> block = free_.Take(order);
+  if (!block && ClearShelves()) block = free_.Take(order);
   if (!block) return std::nullopt;
   CountTaken(uint64_t{1} << order);
   return AddressOf(*block);
@@ -63,7 +74,8 @@ std::optional<PhysAddr> BuddyAllocator::AllocateShared(int order) {
 
 bool BuddyAllocator::AllocateAt(PhysAddr address) {
   SpinLockGuard guard(lock_);
-  if (!free_.TakeFrame(FrameOf(address))) return false;
+  const uint32_t frame = FrameOf(address);
+  if (!free_.TakeFrame(frame) && !(ClearShelves() && free_.TakeFrame(frame))) return false;
   CountTaken(1);
   return true;
 }
@@ -73,13 +85,25 @@ void BuddyAllocator::Free(PhysAddr block, int order) {
   PADDOCK_DCHECK(block.IsAligned(kPageSize << order), "a freed block is not aligned to its size");
   PADDOCK_DCHECK(memory_.Contains(PhysRange{block, block.Plus(kPageSize << order)}),
                  "a freed block is not in the memory");
-  if (order != 0) return FreeShared(block, order);
+  if (order != 0) return FreeBlock(block, order);
   const std::optional<CpuId> cpu = cpus_.CurrentCpu();
   if (!cpu || magazine_capacity_ == 0) return FreeShared(block, order);
   MagazinePair& pair = magazines_.At(*cpu);
   if (pair.loaded().count() >= magazine_capacity_) [[unlikely]]
     MakeRoom(pair);
   pair.loaded().Push(FrameOf(block));
+}
+
+void BuddyAllocator::FreeBlock(PhysAddr block, int order) {
+  const std::optional<CpuId> cpu = cpus_.CurrentCpu();
+  if (!cpu || uint64_t{1} << order > magazine_capacity_) return FreeShared(block, order);
+  BlockShelf& shelf = shelves_.At(*cpu);
+  const FreeLists::Block freed{FrameOf(block), order};
+  const uint32_t most = 2 * magazine_capacity_;
+  while (!shelf.Put(freed, most)) {
+    SpinLockGuard guard(lock_);
+    CountReturned(shelf.MoveTo(free_));
+  }
 }
 
 void BuddyAllocator::FreeShared(PhysAddr block, int order) {
@@ -93,21 +117,35 @@ void BuddyAllocator::MakeRoom(MagazinePair& pair) {
   pair.Exchange();
 }
 
-void BuddyAllocator::Refill(Magazine& magazine) {
-  SpinLockGuard guard(lock_);
+void BuddyAllocator::Refill(CpuId cpu, Magazine& magazine) {
   // When memory runs short, the last frames are not hidden in one CPU's magazine.
   const uint64_t share = shared_free_.Get() / (uint64_t{2} * cpus_.size()) + 1;
   const uint32_t wanted = static_cast<uint32_t>(std::min<uint64_t>(magazine_capacity_, share));
+  if (RefillFromShelf(cpu, magazine, wanted) != 0) return;
+  SpinLockGuard guard(lock_);
   uint32_t taken = 0;
   while (taken < wanted) {
     const std::optional<FreeLists::Block> block = free_.TakeUpTo(wanted - taken);
-    if (!block) break;
-    // Neighbours come out in ascending order, as they are mostly mapped.
-    const uint32_t frames = uint32_t{1} << block->order;
-    for (uint32_t i = frames; i-- > 0;) magazine.Push(block->start + i);
-    taken += frames;
+    if (!block) {
+      if (taken > 0 || !ClearShelves()) break;
+      continue;
+    }
+    Fill(magazine, *block);
+    taken += uint32_t{1} << block->order;
   }
   CountTaken(taken);
+}
+
+uint32_t BuddyAllocator::RefillFromShelf(CpuId cpu, Magazine& magazine, uint32_t wanted) {
+  uint32_t taken = 0;
+  while (taken < wanted) {
+    const int most = std::bit_width(wanted - taken) - 1;
+    const std::optional<FreeLists::Block> block = shelves_.At(cpu).Take(0, most);
+    if (!block) break;
+    Fill(magazine, *block);
+    taken += uint32_t{1} << block->order;
+  }
+  return taken;
 }
 
 void BuddyAllocator::Flush(Magazine& magazine) {
@@ -125,6 +163,15 @@ bool BuddyAllocator::Reclaim(CpuId cpu) {
   return true;
 }
 
+bool BuddyAllocator::ClearShelves() {
+  uint32_t returned = 0;
+  for (uint32_t cpu = 0; cpu < shelves_.size(); ++cpu) {
+    returned += shelves_.At(CpuId{cpu}).MoveTo(free_);
+  }
+  CountReturned(returned);
+  return returned != 0;
+}
+
 void BuddyAllocator::CountTaken(uint64_t frames) {
   const uint64_t free = shared_free_.Get() - frames;
   shared_free_.Set(free);
@@ -139,7 +186,9 @@ void BuddyAllocator::CountReturned(uint64_t frames) {
 
 uint64_t BuddyAllocator::free_pages() const {
   uint64_t free = shared_free_.Get();
-  for (uint32_t cpu = 0; cpu < magazines_.size(); ++cpu) free += magazines_.At(CpuId{cpu}).count();
+  for (uint32_t cpu = 0; cpu < magazines_.size(); ++cpu) {
+    free += magazines_.At(CpuId{cpu}).count() + shelves_.At(CpuId{cpu}).frames();
+  }
   return free;
 }
 
@@ -147,6 +196,8 @@ uint64_t BuddyAllocator::peak_used_pages() const { return peak_used_.Get(); }
 
 void BuddyAllocator::DrainMagazines() {
   for (uint32_t cpu = 0; cpu < magazines_.size(); ++cpu) Reclaim(CpuId{cpu});
+  SpinLockGuard guard(lock_);
+  ClearShelves();
 }
 
 }  // namespace paddock

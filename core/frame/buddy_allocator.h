@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The standard frame allocator: a binary buddy system under one lock, with a cache of single frames
-// per CPU in front of it.
+// The standard frame allocator: a binary buddy system under one lock, with caches of single frames
+// and of blocks per CPU in front of it.
 //
 //   BuddyAllocator allocator(slots, memory.range(), cpus);
 //   std::optional<PhysAddr> frame = allocator.Allocate(0);
 //
-// The cache is a pair of magazines per CPU, used by the thread that is pinned there, without a
-// lock: single frames come from the loaded one and return to it; the pair is exchanged when one is
-// empty or full, and only then does a whole magazine come from or go to the buddy system. Two of
-// them, so that a thread that allocates and frees in turn at the border does not take the lock each
-// time (J. Bonwick, J. Adams, "Magazines and Vmem", USENIX 2001). Threads without a CPU, and blocks
-// of more than one frame, use the buddy system directly.
+// The cache of single frames is a pair of magazines per CPU, used by the thread that is pinned
+// there, without a lock: single frames come from the loaded one and return to it; the pair is
+// exchanged when one is empty or full, and only then does a whole magazine come from or go to the
+// buddy system. Two of them, so that a thread that allocates and frees in turn at the border does
+// not take the lock each time (J. Bonwick, J. Adams, "Magazines and Vmem", USENIX 2001). Threads
+// without a CPU use the buddy system directly.
+//
+// Blocks of more frames, up to a magazine full, wait on the CPU's shelf for the next request of that
+// size, or fill a magazine. So a CPU that maps and unmaps goes on using the frames, and the slots,
+// that it has in its cache. A shelf has a lock: whoever finds too little in the buddy system first
+// empties all shelves into it, where blocks merge, so that no allocation fails for one.
 //
 // Free blocks are linked through the slots of their first frames; no other memory is written, and
 // creating the allocator touches one slot per block.
@@ -19,8 +24,9 @@
 // Thread safety: every function from any thread; DrainMagazines needs quiet. Failure: nullopt.
 // Frames in the magazines of other CPUs are not found: at most an eighth of the memory, usually
 // 1,024 frames per CPU. Frames in those of the calling CPU are given back before an allocation
-// fails. Cost: a few nanoseconds for a single frame on a pinned CPU, all of it on lines of that
-// CPU; otherwise the lock and up to kMaxFrameOrder splits or merges.
+// fails. Cost: a few nanoseconds for a single frame on a pinned CPU, an uncontended lock for a block
+// from its shelf, all of it on lines of that CPU; otherwise the lock that all share and up to
+// kMaxFrameOrder splits or merges.
 
 #ifndef PADDOCK_CORE_FRAME_BUDDY_ALLOCATOR_H_
 #define PADDOCK_CORE_FRAME_BUDDY_ALLOCATOR_H_
@@ -34,6 +40,7 @@
 #include "paddock/concurrency/cpu.h"
 #include "paddock/concurrency/spin_lock.h"
 #include "paddock/concurrency/sync.h"
+#include "paddock/core/frame/block_shelf.h"
 #include "paddock/core/frame/frame_allocator.h"
 #include "paddock/core/frame/free_lists.h"
 #include "paddock/core/frame/magazine.h"
@@ -70,13 +77,18 @@ class BuddyAllocator final : public FrameAllocator {
 
   // All but the usual cases, which thus need no stack frame.
   std::optional<PhysAddr> AllocateSlow(int order);
+  void FreeBlock(PhysAddr block, int order);
   void FreeShared(PhysAddr block, int order);
   // Loads a magazine that is not full. Precondition: the loaded one is.
   void MakeRoom(MagazinePair& pair);
   std::optional<PhysAddr> AllocateShared(int order);
-  void Refill(Magazine& magazine);
+  void Refill(CpuId cpu, Magazine& magazine);
+  // Returns the number of frames.
+  uint32_t RefillFromShelf(CpuId cpu, Magazine& magazine, uint32_t wanted);
   void Flush(Magazine& magazine);
   bool Reclaim(CpuId cpu);
+  // Empties all shelves into the lists. Whether there was anything.
+  bool ClearShelves() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CountTaken(uint64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CountReturned(uint64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 
@@ -92,6 +104,7 @@ class BuddyAllocator final : public FrameAllocator {
   const uint32_t total_;
   const uint32_t magazine_capacity_;
   CpuLocal<MagazinePair> magazines_;
+  CpuLocal<BlockShelf> shelves_;
 
   // Apart from what every allocation reads: who exchanges a magazine disturbs nobody else.
   alignas(kCpuStride) SpinLock lock_;

@@ -3,9 +3,13 @@
 // Reference counts and the allocator.
 
 #include <array>
+#include <memory>
+#include <optional>
 
+#include "paddock/concurrency/cpu.h"
 #include "paddock/concurrency/sync.h"
 #include "paddock/core/frame/any_frame.h"
+#include "paddock/core/frame/buddy_allocator.h"
 #include "paddock/core/frame/unique_frame.h"
 #include "paddock/stress/explore/scenarios.h"
 #include "paddock/stress/explore/small_world.h"
@@ -152,6 +156,35 @@ void FreeOnAnotherCpu() {
              }});
 }
 
+// One CPU takes the block again that it gave back last, while another one needs it as a part of all
+// the memory: one of them gets it.
+void BlockThatAnotherNeeds() {
+  constexpr uint32_t kFrames = 32;
+  constexpr int kAll = 5;
+  const auto slots = std::make_unique<MetaSlot[]>(kFrames);
+  CpuRegistry cpus(1);
+  BuddyAllocator allocator(slots.get(), PhysRange{PhysAddr(0), PhysAddr(kFrames * kPageSize)},
+                           cpus);
+  {
+    const CpuPin pin = Must(cpus.Pin(CpuId{0}));
+    allocator.Free(*allocator.Allocate(1), 1);
+  }
+  std::optional<PhysAddr> again;
+  std::optional<PhysAddr> all;
+  {
+    // The second thread has no CPU, and thus keeps nothing.
+    sync::Thread other([&] { all = allocator.Allocate(kAll); });
+    const CpuPin pin = Must(cpus.Pin(CpuId{0}));
+    again = allocator.Allocate(1);
+    if (again) allocator.Free(*again, 1);
+  }
+  model::Reach(again ? "the CPU got its block again" : "the CPU came too late");
+  model::Reach(all ? "the other got all memory" : "the other came too late");
+  model::Expect(again || all, "nobody gets the block");
+  const uint64_t taken = all ? kFrames : 0;
+  model::Expect(allocator.free_pages() == kFrames - taken, "the free frames are counted");
+}
+
 }  // namespace
 
 std::vector<model::Scenario> FrameScenarios() {
@@ -194,6 +227,12 @@ std::vector<model::Scenario> FrameScenarios() {
        .what = "frames are allocated on one CPU and freed on another",
        .body = &FreeOnAnotherCpu,
        .bound = 3},
+      {.name = "shelf",
+       .what = "a CPU takes the block again that another thread needs",
+       .body = &BlockThatAnotherNeeds,
+       .must_reach = {"the CPU got its block again", "the CPU came too late",
+                      "the other got all memory", "the other came too late"},
+       .bound = 4},
   };
 }
 

@@ -157,6 +157,18 @@ TEST(Magazines, FramesBeyondThemComeFromOthers) {
   EXPECT_LE(figure.PerOperation(), 0.6) << figure.report;
 }
 
+// A CPU gets the block again that it gave back, and its slots.
+TEST(Blocks, StayWithTheirCpu) {
+  constexpr uint64_t kTurns = 64;
+  ScalingWorld world(3, Spaces::kOneNeverRun);
+  const auto use_block = [](ScalingWorld& w, const CpuPin&, uint64_t) {
+    Must(w.machine().frames().AllocateSegment(kTable, kTable, Untyped{}, Zeroing::kLeave).status());
+  };
+  world.Record(use_block, 1);
+  const Figure figure = world.Record(use_block, kTurns);
+  EXPECT_EQ(figure.transfers, 0u) << figure.report;
+}
+
 // How much of it is the transport's: a request, its queue and a parker for each other CPU.
 TEST(SharedFlush, CostsSoMuchForEachCpuThatIsTold) {
   for (const PageStep step : {Protect, Unmap}) {

@@ -113,6 +113,89 @@ TEST(BuddyAllocatorTest, ALargeBlockHeldUpByAnotherCpuNeedsADrain) {
   EXPECT_TRUE(buddy.allocator.Allocate(10).has_value());
 }
 
+TEST(BuddyAllocatorTest, AFreedBlockIsReusedByItsCpu) {
+  Buddy buddy(4096);
+  std::optional<PhysAddr> block;
+  {
+    const CpuPin pin = buddy.Pin(0);
+    block = buddy.allocator.Allocate(4);
+    buddy.allocator.Free(*block, 4);
+  }
+  {
+    const CpuPin pin = buddy.Pin(1);
+    EXPECT_NE(buddy.allocator.Allocate(4), block);
+  }
+  const CpuPin pin = buddy.Pin(0);
+  EXPECT_EQ(buddy.allocator.Allocate(4), block);
+}
+
+TEST(BuddyAllocatorTest, AFreedBlockServesSingleFramesOfItsCpu) {
+  Buddy buddy(4096);
+  const CpuPin pin = buddy.Pin(0);
+  const std::optional<PhysAddr> block = buddy.allocator.Allocate(4);
+  buddy.allocator.Free(*block, 4);
+  const uint64_t peak = buddy.allocator.peak_used_pages();
+  for (uint64_t page = 0; page < 16; ++page) {
+    EXPECT_EQ(buddy.allocator.Allocate(0), block->Plus(page * kPageSize));
+  }
+  EXPECT_EQ(buddy.allocator.peak_used_pages(), peak);
+}
+
+TEST(BuddyAllocatorTest, SteadyUseOfBlocksLeavesTheSharedListsAlone) {
+  Buddy buddy(4096);
+  const CpuPin pin = buddy.Pin(0);
+  const std::optional<PhysAddr> block = buddy.allocator.Allocate(5);
+  const uint64_t peak = buddy.allocator.peak_used_pages();
+  for (int round = 0; round < 100; ++round) {
+    buddy.allocator.Free(*block, 5);
+    EXPECT_EQ(buddy.allocator.Allocate(5), block);
+  }
+  EXPECT_EQ(buddy.allocator.peak_used_pages(), peak);
+}
+
+TEST(BuddyAllocatorTest, BlocksKeptByAnotherCpuAreFound) {
+  constexpr uint32_t kPages = 4096;
+  Buddy buddy(kPages);
+  const auto keep_some = [&] {
+    const CpuPin pin = buddy.Pin(1);
+    std::vector<PhysAddr> blocks(4);
+    for (PhysAddr& block : blocks) block = *buddy.allocator.Allocate(5);
+    for (PhysAddr block : blocks) buddy.allocator.Free(block, 5);
+    EXPECT_EQ(buddy.allocator.free_pages(), kPages);
+  };
+  keep_some();
+  {
+    const CpuPin pin = buddy.Pin(0);
+    const std::optional<PhysAddr> all = buddy.allocator.Allocate(12);
+    ASSERT_TRUE(all.has_value()) << "a large block, which they are a part of";
+    buddy.allocator.Free(*all, 12);
+  }
+  keep_some();
+  {
+    const CpuPin pin = buddy.Pin(0);
+    const std::vector<PhysAddr> taken = buddy.TakeAll();
+    EXPECT_EQ(taken.size(), kPages) << "single frames";
+    for (PhysAddr frame : taken) buddy.allocator.Free(frame, 0);
+  }
+  buddy.allocator.DrainMagazines();
+  keep_some();
+  for (uint64_t page = 0; page < kPages; ++page) {
+    EXPECT_TRUE(buddy.allocator.AllocateAt(PhysAddr(page * kPageSize))) << "a chosen frame";
+  }
+}
+
+TEST(BuddyAllocatorTest, MoreBlocksThanACpuKeepsGoBack) {
+  Buddy buddy(4096);
+  const CpuPin pin = buddy.Pin(0);
+  for (const int order : {1, 3, 7}) {
+    std::vector<PhysAddr> blocks(24);
+    for (PhysAddr& block : blocks) block = *buddy.allocator.Allocate(order);
+    for (PhysAddr block : blocks) buddy.allocator.Free(block, order);
+    EXPECT_EQ(buddy.allocator.free_pages(), 4096u);
+  }
+  EXPECT_TRUE(buddy.allocator.Allocate(12).has_value());
+}
+
 TEST(BuddyAllocatorTest, MagazinesOfOneCpuHideAtMostAnEighthOfTheMemory) {
   for (const uint32_t pages : {8u, 64u, 1024u, 65536u}) {
     for (const uint32_t cpus : {1u, 4u, 64u}) {
