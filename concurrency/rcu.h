@@ -223,12 +223,13 @@ class RcuDomain final : private CpuObserver {
   static constexpr uint32_t kNobody = ~0u;
 
   struct PerCpu {
-    // What the sections write. The epoch announced by the outermost one, or kQuiescent.
+    // What the sections write, and others look at: apart from the rest, since lines are fetched in
+    // pairs. The epoch announced by the outermost one, or kQuiescent.
     sync::Atomic<uint64_t> announced{kQuiescent};
     uint32_t nesting = 0;
 
     // What Retire writes; `retired` and `settled` are read by others as statistics.
-    alignas(64) internal::RcuList open;
+    alignas(kCpuStride) internal::RcuList open;
     uint32_t seal_at = 0;        // weight of `open`; 0 while the CPU is idle: nothing stays behind
     uint32_t lone_polls = 0;     // that found nothing sealed, and `open` as the last one left it
     uint64_t polled_weight = 0;  // of `open` at the last Poll

@@ -16,8 +16,8 @@ uint32_t MagazineCapacity(uint32_t frames, uint32_t cpus) {
 }
 
 // Neighbours come out in ascending order, as they are mostly mapped.
-void Fill(Magazine& magazine, FreeLists::Block block) {
-  for (uint32_t i = uint32_t{1} << block.order; i-- > 0;) magazine.Push(block.start + i);
+void Fill(Magazine& magazine, uint32_t start, uint32_t frames) {
+  while (frames-- > 0) magazine.Push(start + frames);
 }
 
 }  // namespace
@@ -56,7 +56,7 @@ std::optional<PhysAddr> BuddyAllocator::AllocateSlow(int order) {
     return AddressOf(pair.loaded().Pop());
   }
   if (cpu) {
-    if (const auto kept = shelves_.At(*cpu).Take(order, order)) return AddressOf(kept->start);
+    if (const auto kept = shelves_.At(*cpu).Take(order, order)) return kept->start;
   }
   std::optional<PhysAddr> block = AllocateShared(order);
   if (!block && cpu && Reclaim(*cpu)) block = AllocateShared(order);
@@ -98,11 +98,9 @@ void BuddyAllocator::FreeBlock(PhysAddr block, int order) {
   const std::optional<CpuId> cpu = cpus_.CurrentCpu();
   if (!cpu || uint64_t{1} << order > magazine_capacity_) return FreeShared(block, order);
   BlockShelf& shelf = shelves_.At(*cpu);
-  const FreeLists::Block freed{FrameOf(block), order};
-  const uint32_t most = 2 * magazine_capacity_;
-  while (!shelf.Put(freed, most)) {
+  while (!shelf.Put({block, order}, magazine_capacity_)) {
     SpinLockGuard guard(lock_);
-    CountReturned(shelf.MoveTo(free_));
+    Clear(shelf);
   }
 }
 
@@ -130,8 +128,9 @@ void BuddyAllocator::Refill(CpuId cpu, Magazine& magazine) {
       if (taken > 0 || !ClearShelves()) break;
       continue;
     }
-    Fill(magazine, *block);
-    taken += uint32_t{1} << block->order;
+    const uint32_t frames = uint32_t{1} << block->order;
+    Fill(magazine, block->start, frames);
+    taken += frames;
   }
   CountTaken(taken);
 }
@@ -140,10 +139,10 @@ uint32_t BuddyAllocator::RefillFromShelf(CpuId cpu, Magazine& magazine, uint32_t
   uint32_t taken = 0;
   while (taken < wanted) {
     const int most = std::bit_width(wanted - taken) - 1;
-    const std::optional<FreeLists::Block> block = shelves_.At(cpu).Take(0, most);
+    const std::optional<BlockShelf::Block> block = shelves_.At(cpu).Take(0, most);
     if (!block) break;
-    Fill(magazine, *block);
-    taken += uint32_t{1} << block->order;
+    Fill(magazine, FrameOf(block->start), block->frames());
+    taken += block->frames();
   }
   return taken;
 }
@@ -164,12 +163,19 @@ bool BuddyAllocator::Reclaim(CpuId cpu) {
 }
 
 bool BuddyAllocator::ClearShelves() {
-  uint32_t returned = 0;
-  for (uint32_t cpu = 0; cpu < shelves_.size(); ++cpu) {
-    returned += shelves_.At(CpuId{cpu}).MoveTo(free_);
+  bool any = false;
+  for (uint32_t cpu = 0; cpu < shelves_.size(); ++cpu) any |= Clear(shelves_.At(CpuId{cpu}));
+  return any;
+}
+
+bool BuddyAllocator::Clear(BlockShelf& shelf) {
+  uint32_t frames = 0;
+  while (const std::optional<BlockShelf::Block> block = shelf.Take(0, kMaxFrameOrder)) {
+    free_.Insert(FrameOf(block->start), block->order);
+    frames += block->frames();
   }
-  CountReturned(returned);
-  return returned != 0;
+  CountReturned(frames);
+  return frames != 0;
 }
 
 void BuddyAllocator::CountTaken(uint64_t frames) {

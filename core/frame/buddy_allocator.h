@@ -87,8 +87,9 @@ class BuddyAllocator final : public FrameAllocator {
   uint32_t RefillFromShelf(CpuId cpu, Magazine& magazine, uint32_t wanted);
   void Flush(Magazine& magazine);
   bool Reclaim(CpuId cpu);
-  // Empties all shelves into the lists. Whether there was anything.
+  // Empties all shelves, or one, into the lists. Whether there was anything.
   bool ClearShelves() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  bool Clear(BlockShelf& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CountTaken(uint64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CountReturned(uint64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 

@@ -57,6 +57,16 @@ struct FrameRun {
   PhysAddr start;
   uint64_t pages = 0;
 
+  // Adds the frames of `run`, if that gives one run; else false, and nothing changes.
+  bool Join(FrameRun run) {
+    if (start.Plus(pages * kPageSize) != run.start) {
+      if (run.start.Plus(run.pages * kPageSize) != start) return false;
+      start = run.start;
+    }
+    pages += run.pages;
+    return true;
+  }
+
   friend bool operator==(const FrameRun&, const FrameRun&) = default;
 };
 

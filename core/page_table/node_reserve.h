@@ -40,6 +40,8 @@ struct NodeMeta {
     const uint64_t last = root ? C::kTopLevelLast : Geo::Entries(level) - 1;
     const C config(frames);
     PropertyMemo<F> memo;
+    // Neighbours are released together: they go back as blocks, not one by one.
+    FrameRun dead;
     const auto drop_entry = [&](uint64_t, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       if (F::Kind(pte, level) == EntryKind::kTable) {
         frames.Release(FrameRun{F::Address(pte, level), 1});
@@ -50,9 +52,12 @@ struct NodeMeta {
       const FrameRun run{raw.frame, Geo::EntrySpan(level) / kPageSize};
       // Hardware may have set these until the flush that preceded the release was acknowledged.
       frames.MarkAccessedDirty(run, raw.property.flags);
-      frames.Release(run);
+      if (dead.Join(run)) return;
+      frames.Release(dead);
+      dead = run;
     };
     Node<F>(frames, address).ForEachPresent(first, last, level, drop_entry);
+    frames.Release(dead);
   }
 };
 

@@ -56,14 +56,13 @@ class FrameRunList {
   // Add, if that takes no new chunk; else does nothing. Precondition: the run is not empty.
   bool TryAdd(FrameRun run) {
     if (inline_count_ < kInlineRuns) {
-      if (inline_count_ == 0 || !Join(inline_[inline_count_ - 1], run)) {
+      if (inline_count_ == 0 || !inline_[inline_count_ - 1].Join(run)) {
         inline_[inline_count_++] = run;
       }
       return true;
     }
-    if (Join(last_ != nullptr ? last_->runs[last_->count - 1] : inline_[kInlineRuns - 1], run)) {
-      return true;
-    }
+    FrameRun& last = last_ != nullptr ? last_->runs[last_->count - 1] : inline_[kInlineRuns - 1];
+    if (last.Join(run)) return true;
     if (last_ == nullptr || last_->count == FrameRunChunk::kRuns) return false;
     last_->runs[last_->count++] = run;
     return true;

@@ -153,6 +153,19 @@ TEST(BuddyAllocatorTest, SteadyUseOfBlocksLeavesTheSharedListsAlone) {
   EXPECT_EQ(buddy.allocator.peak_used_pages(), peak);
 }
 
+TEST(BuddyAllocatorTest, PiecesOfABlockThatACpuKeepsMerge) {
+  // The memory begins where no block of 16 frames does.
+  Buddy buddy(4096, 2, 0x3000);
+  const CpuPin pin = buddy.Pin(0);
+  const std::optional<PhysAddr> block = buddy.allocator.Allocate(4);
+  const uint64_t peak = buddy.allocator.peak_used_pages();
+  for (const uint64_t page : {8u, 2u, 4u, 12u, 0u, 6u, 10u, 14u}) {
+    buddy.allocator.Free(block->Plus(page * kPageSize), 1);
+  }
+  EXPECT_EQ(buddy.allocator.Allocate(4), block);
+  EXPECT_EQ(buddy.allocator.peak_used_pages(), peak);
+}
+
 TEST(BuddyAllocatorTest, BlocksKeptByAnotherCpuAreFound) {
   constexpr uint32_t kPages = 4096;
   Buddy buddy(kPages);
