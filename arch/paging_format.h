@@ -101,6 +101,9 @@ enum class FlushNeed : uint8_t {
 //   kPhysicalBits     int: physical addresses are below 2^kPhysicalBits
 //   kSignExtension    SignExtension
 //   kEntriesPerGranule  entries that are claimed together (one cache line of them on real hardware)
+//   kClaimBit         Pte: a bit that hardware ignores in an entry of level 1, leaf or absent, and
+//       that no entry of any level uses. Kind, Address and Property do not look at it, WithAccessed
+//       and WithAccessedDirty keep it, the others are never given it
 //   kAbsentMayBeCached  whether a TLB may remember that an entry was absent
 //   IndexBits(level)    log2 of the number of entries of a node
 //   IsLeafLevel(level)  whether a leaf may stand there
@@ -137,6 +140,7 @@ concept PagingFormat = std::convertible_to<decltype(F::kName), const char*> && r
   typename std::integral_constant<int, F::kPhysicalBits>;
   typename std::integral_constant<int, F::kEntriesPerGranule>;
   typename std::integral_constant<SignExtension, F::kSignExtension>;
+  typename std::integral_constant<Pte, F::kClaimBit>;
   typename std::bool_constant<F::kAbsentMayBeCached>;
   typename std::integral_constant<int, F::IndexBits(1)>;
   typename std::bool_constant<F::IsLeafLevel(1)>;
@@ -225,6 +229,7 @@ struct Geometry {
   static_assert(kLevels >= 1);
   static_assert(F::kAddressBits < 64 && kShifts[kLevels + 1] == F::kAddressBits);
   static_assert(F::kPhysicalBits <= 64);
+  static_assert(F::kClaimBit != 0 && (F::kClaimBit & (F::kClaimBit - 1)) == 0);
   static_assert(F::IsLeafLevel(1));
   static_assert(F::kEntriesPerGranule >= 1 &&
                 (F::kEntriesPerGranule & (F::kEntriesPerGranule - 1)) == 0);

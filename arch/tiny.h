@@ -9,9 +9,10 @@
 //   Pte leaf = F::EncodeLeaf(PhysAddr(0x3000), kReadWriteUser, /*level=*/1).pte;
 //
 // Entry: bits 0..1 kind (1 leaf, 2 table, else absent), 2..8 flags, 9..11 cache policy, 12..15 four
-// software bits, 24..51 page number; the others are zero and ignored. Every combination of flags is
-// a leaf, also none at all: mapped, and not accessible. The rules for live changes are those of an
-// undemanding machine: absent entries are not cached, and a change of leaf needs no break.
+// software bits, 16 for claims, 24..51 page number; the others are zero and ignored. Every
+// combination of flags is a leaf, also none at all: mapped, and not accessible. The rules for live
+// changes are those of an undemanding machine: absent entries are not cached, and a change of leaf
+// needs no break.
 
 #ifndef PADDOCK_ARCH_TINY_H_
 #define PADDOCK_ARCH_TINY_H_
@@ -36,6 +37,7 @@ struct Format {
   static constexpr int kPhysicalBits = 40;
   static constexpr SignExtension kSignExtension = SignExtension::kNone;
   static constexpr int kEntriesPerGranule = EntriesPerGranule;
+  static constexpr Pte kClaimBit = Pte{1} << 16;
   static constexpr bool kAbsentMayBeCached = false;
 
   static constexpr int IndexBits(int) { return IndexWidth; }

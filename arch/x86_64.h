@@ -41,8 +41,8 @@ inline constexpr Pte kGlobalBit = 1 << 8;
 inline constexpr Pte kLargePat = 1 << 12;  // the same in a 2 MiB or 1 GiB leaf
 inline constexpr Pte kNoExecute = Pte{1} << 63;
 
-// The eight software bits: low three in 9..11, high five in 52..56. Bits 57 and 58 stay unused, and
-// 59..62 too, which protection keys take.
+// The eight software bits: low three in 9..11, high five in 52..56. Bit 57 stays unused, and 59..62
+// too, which protection keys take.
 inline constexpr Pte kSoftwareMask = (Pte{7} << 9) | (Pte{31} << 52);
 
 // PA0..PA7 = WB, WT, UC-, UC, WC, WP, UC-, UC: the reset value but for PA4 and PA5, so that tables
@@ -61,6 +61,7 @@ struct Format {
   static constexpr int kPhysicalBits = PhysicalBits;  // MAXPHYADDR
   static constexpr SignExtension kSignExtension = SignExtension::kFromTopBit;
   static constexpr int kEntriesPerGranule = 8;
+  static constexpr Pte kClaimBit = Pte{1} << 58;     // ignored, present or not: SDM 4.5, table 4-20
   static constexpr bool kAbsentMayBeCached = false;  // SDM 4.10.2.3
 
   static constexpr int IndexBits(int) { return 9; }

@@ -17,11 +17,17 @@ namespace {
 
 constexpr VirtRange kUserAddresses{VirtAddr(0), kUserEnd};
 
-SuspectFrame Suspect(PhysAddr frame, const MetaSlot& slot) {
+SuspectFrame Suspect(PhysAddr frame, const MetaSlot& slot, uint64_t claims) {
   // order: relaxed, all; everything stands still.
   const MetaVtable* const kind = slot.kind.load(sync::relaxed);
   return {frame.value(), kind == nullptr ? "of no kind" : kind->name,
-          slot.ref_count.load(sync::relaxed), slot.lock.load(sync::relaxed)};
+          slot.ref_count.load(sync::relaxed), claims};
+}
+
+uint64_t ClaimsIn(FrameTable& frames, PhysAddr node) {
+  // order: relaxed; everything stands still.
+  const int level = frames.slot(node).level.load(sync::relaxed);
+  return Node<UserPtConfig::Format>(frames, node).lock(level).Held();
 }
 
 void Add(LockStats& to, const LockStats& from) {
@@ -77,18 +83,20 @@ void World::CheckAtRest(const CpuPin& pin, std::vector<Balance>& balances) {
 }
 
 void World::CheckLockWords(BooksSnapshot& books) {
-  const FrameTable& frames = machine_->frames();
+  FrameTable& frames = machine_->frames();
   const PhysAddr base = machine_->memory().base();
   for (uint64_t i = 0; i < frames.total_pages(); ++i) {
     const PhysAddr frame = base.Plus(i * kPageSize);
     const MetaSlot& slot = frames.slot(frame);
     ++books.lock_words_looked_at;
     // order: relaxed, all; everything stands still.
-    const bool locked = slot.lock.load(sync::relaxed) != 0 || slot.waiters.load(sync::relaxed) != 0;
     const bool in_use = slot.ref_count.load(sync::relaxed) != kRefUnused;
+    const bool node = in_use && IsNodeSlot(slot);
     // A table that was cut out keeps its mark until its slot is used again.
-    const bool stray = in_use && IsNodeSlot(slot) && slot.stray.load(sync::relaxed) != 0;
-    if (locked || stray) books.locked.push_back(Suspect(frame, slot));
+    const bool stray = node && slot.stray.load(sync::relaxed) != 0;
+    const uint64_t claims = node ? ClaimsIn(frames, frame) : slot.lock.load(sync::relaxed);
+    const bool waited_for = slot.waiters.load(sync::relaxed) != 0;
+    if (claims != 0 || waited_for || stray) books.locked.push_back(Suspect(frame, slot, claims));
   }
 }
 
@@ -121,7 +129,8 @@ void World::BalanceBooks(BooksSnapshot& books, uint64_t opened, WorldTotals& tot
   books.frames_used = frames.used_pages();
   if (books.frames_used != books.frames_expected) {
     frames.ForEachInUse([&](PhysAddr frame, const MetaSlot& slot) {
-      if (books.in_use.size() < 100) books.in_use.push_back(Suspect(frame, slot));
+      if (books.in_use.size() < 100)
+        books.in_use.push_back(Suspect(frame, slot, slot.lock.load(sync::relaxed)));
     });
   }
   const RcuStats rcu = machine_->rcu().stats();

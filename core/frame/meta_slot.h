@@ -68,11 +68,11 @@ struct alignas(64) MetaSlot {
   // building; read by owners.
   sync::Atomic<const MetaVtable*> kind;
 
-  // Page-table nodes: a bit per claimed granule; changed with read-modify-write operations by
-  // anyone.
+  // Page-table nodes: a bit per claimed granule whose lock has not moved (granule_lock.h); changed
+  // with read-modify-write operations by anyone.
   sync::Atomic<uint64_t> lock;
   // A bit per granule that somebody waits for; changed under the lock of the waiters' queue, read
-  // by who releases granules (sequentially consistent against `lock`).
+  // by who releases granules (sequentially consistent against the granule's lock).
   sync::Atomic<uint64_t> waiters;
   // Page-table nodes: a bit per granule that may hold an entry; each written by its granule's
   // holder, read by anyone as a hint.
@@ -85,7 +85,8 @@ struct alignas(64) MetaSlot {
   sync::Atomic<uint32_t> generation;
   uint32_t spare;
 
-  // The metadata object while in use: written by owners as its type allows. While the frame is the
+  // The metadata object while in use: written by owners as its type allows. Of page-table nodes: a
+  // bit per granule whose lock has moved, set by its holder, read under a claim or in a section. While the frame is the
   // start of a free block, the block's links: protected by the buddy allocator's lock.
   alignas(8) std::byte payload[8];
 };

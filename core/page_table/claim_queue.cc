@@ -55,9 +55,9 @@ void ClaimQueues::Enqueue(ClaimWaiter& waiter) {
   SpinLockGuard guard(bucket.lock);
   bucket.Insert(waiter);
   // race: a waiter and a releaser must not miss each other.
-  //   1. the waiter sets the mark here, then reads the lock word
-  //   2. the releaser clears its bits in the lock word, then reads the mark
-  // With all four seq_cst, either the waiter sees the granule free or the releaser sees the mark.
+  //   1. the waiter sets the mark here, then looks at the lock (GranuleLock::IsHeld)
+  //   2. the releaser clears its bit of the lock, then reads the mark
+  // With all of it seq_cst, either the waiter sees the granule free or the releaser sees the mark.
   waiter.slot_.waiters.fetch_or(waiter.bit_, sync::seq_cst);
 }
 
@@ -79,7 +79,7 @@ void ClaimQueues::Rearm(ClaimWaiter& waiter) {
   // race: a waiter that goes back to sleep must not lose the wake-up of a second release.
   //   1. a release wakes the waiter           2. a newcomer takes the granule
   //   3. the newcomer clears its bits, then sets the state to kWoken under this lock
-  //   4. the waiter sets it to kWaiting, under this lock, then reads the lock word
+  //   4. the waiter sets it to kWaiting, under this lock, then looks at the granule's
   // Under the lock, 4 comes after 3 and reads the word as it was left, or before 3, whose state it
   // then sees. Without it 4 could overwrite the state and still read the old word.
   // order: relaxed, as in state().

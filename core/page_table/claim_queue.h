@@ -2,21 +2,21 @@
 //
 // Where claims wait: for every granule that somebody waits for, a queue in order of arrival.
 //
-// The lock word of a node uses all of its 64 bits for granules, so the fact that somebody waits
+// The words of a node use all of their 64 bits for granules, so the fact that somebody waits
 // lives in a second word of the slot (`MetaSlot::waiters`, a mark per granule) and the waiters
 // themselves in hash buckets here, keyed by the slot's address. Slots are never freed, so a queue
 // may outlive the node that the slot described; whoever wakes up validates what it finds.
 //
 //   ClaimWaiter waiter(slot, bit, cpu, since_ns);
 //   queues.Enqueue(waiter);             // sets the mark
-//   ... re-read the lock word, sleep until waiter.state() != kWaiting ...
+//   ... look at the lock again, sleep until waiter.state() != kWaiting ...
 //   queues.Withdraw(waiter, leaving);   // always, before the waiter goes out of scope
 //
 // Fairness: a release wakes the oldest waiter of a granule, which then competes with newcomers. A
 // woken one that starts again from the root instead passes the wake-up on to the next, so N waiters
-// may mean N wake-ups for one release. Once a waiter has waited for `kHandOffNs` the releaser leaves
-// the granule's bit set and gives it to the waiter instead, so a stream of newcomers cannot keep
-// anybody out.
+// may mean N wake-ups for one release. Once a waiter has waited for `kHandOffNs` the releaser
+// leaves the granule's bit set and gives it to the waiter instead, so a stream of newcomers cannot
+// keep anybody out.
 //
 // Thread safety: every function from any thread. Cost: one spin lock per call; nobody who finds a
 // granule free comes here.
@@ -90,7 +90,7 @@ class ClaimQueues {
   enum class Leaving : uint8_t { kWithGranule, kWithoutGranule };
   ClaimWaiter::State Withdraw(ClaimWaiter& waiter, Leaving leaving);
 
-  // Makes a waiter that was woken wait again. The caller must then look at the lock word again.
+  // Makes a waiter that was woken wait again. The caller must then look at the lock again.
   void Rearm(ClaimWaiter& waiter);
 
   // Called by a holder of `bits` of `slot` that is about to release them. Hands granules to waiters

@@ -12,38 +12,31 @@ constexpr int kYieldRounds = 4;
 
 }  // namespace
 
-void ReleaseStrayGranules(ClaimQueues& queues, MetaSlot& slot, uint64_t mask) {
-  slot.lock.fetch_and(~mask, sync::seq_cst);
-  if (const uint64_t wanted = slot.waiters.load(sync::seq_cst) & mask; wanted != 0) {
-    queues.Wake(slot, wanted, ClaimQueues::Whom::kAll);
-  }
-}
-
-bool GranuleClaimer::ClaimAll(MetaSlot& slot, uint64_t mask, uint64_t held) {
+bool GranuleClaimer::ClaimAll(const GranuleLock& lock, uint64_t mask, uint64_t held) {
   for (;;) {
-    held |= held == mask ? 0 : TakeGranules(slot, mask & ~held);
+    held |= held == mask ? 0 : TakeGranules(env_.claim_queues(), lock, mask & ~held);
     if (held == mask) return true;
     const uint64_t next = LowestBit(mask & ~held);
-    switch (Await(slot, next, IfWoken::kTryAgain, [] {})) {
+    switch (Await(lock, next, IfWoken::kTryAgain, [] {})) {
       case Outcome::kTaken:
         held |= next;
         break;
       case Outcome::kMissed:
       case Outcome::kGaveUp:
-        if (held != 0) ReleaseGranules(env_.claim_queues(), slot, held);
+        if (held != 0) ReleaseGranules(env_.claim_queues(), lock, held);
         return false;
     }
   }
 }
 
-GranuleClaimer::Outcome GranuleClaimer::AwaitFirst(MetaSlot& slot, uint64_t bit,
+GranuleClaimer::Outcome GranuleClaimer::AwaitFirst(const GranuleLock& lock, uint64_t bit,
                                                    absl::FunctionRef<void()> leave_section) {
-  return Await(slot, bit, IfWoken::kReturn, leave_section);
+  return Await(lock, bit, IfWoken::kReturn, leave_section);
 }
 
-bool GranuleClaimer::SpinFor(MetaSlot& slot, uint64_t bit) {
+bool GranuleClaimer::SpinFor(const GranuleLock& lock, uint64_t bit) {
   for (int round = 0; round < sync::SpinRounds(kSpinRounds + kYieldRounds); ++round) {
-    if (TakeGranules(slot, bit) != 0) return true;
+    if (TakeGranules(env_.claim_queues(), lock, bit) != 0) return true;
     // The holder may be waiting for this CPU to acknowledge a flush.
     env_.bus().Poll(pin_);
     if (round < kSpinRounds) {
@@ -55,24 +48,25 @@ bool GranuleClaimer::SpinFor(MetaSlot& slot, uint64_t bit) {
   return false;
 }
 
-GranuleClaimer::Outcome GranuleClaimer::Await(MetaSlot& slot, uint64_t bit, IfWoken if_woken,
+GranuleClaimer::Outcome GranuleClaimer::Await(const GranuleLock& lock, uint64_t bit,
+                                              IfWoken if_woken,
                                               absl::FunctionRef<void()> before_sleep) {
   using Leaving = ClaimQueues::Leaving;
   using State = ClaimWaiter::State;
   env_.CountContended(pin_);
   if (wait_ == Wait::kTry) return Outcome::kGaveUp;
-  if (SpinFor(slot, bit)) return Outcome::kTaken;
+  if (SpinFor(lock, bit)) return Outcome::kTaken;
 
   if (waiting_since_ns_ == 0) waiting_since_ns_ = sync::NowNs();
   ClaimQueues& queues = env_.claim_queues();
-  ClaimWaiter waiter(slot, bit, pin_.cpu(), waiting_since_ns_);
+  ClaimWaiter waiter(lock.slot(), bit, pin_.cpu(), waiting_since_ns_);
   queues.Enqueue(waiter);
   bool slept = false;
   for (;;) {
-    // Once it has slept, only a claimer whose node is kept alive may look at the lock word. The
-    // load is the waiter's half of the race in ClaimQueues::Enqueue.
+    // Once it has slept, only a claimer whose node is kept alive may look at the lock. The look,
+    // not the taking, is the waiter's half of the race in ClaimQueues::Enqueue.
     const bool may_look = !slept || if_woken == IfWoken::kTryAgain;
-    if (may_look && (slot.lock.load(sync::seq_cst) & bit) == 0 && TakeGranules(slot, bit) != 0) {
+    if (may_look && !lock.IsHeld(bit) && TakeGranules(queues, lock, bit) != 0) {
       queues.Withdraw(waiter, Leaving::kWithGranule);
       return Outcome::kTaken;
     }

@@ -50,7 +50,7 @@ HardwareWalkResult HardwareWalk(FrameTable& frames, PhysAddr root, const RcuRead
     }
     const Pte touched =
         access == Access::kWrite ? F::WithAccessedDirty(pte, level) : F::WithAccessed(pte, level);
-    if (touched != pte && !node.CompareExchange(index, pte, touched)) continue;
+    if (touched != pte && !node.CompareExchangeAsHardware(index, pte, touched)) continue;
     return {WalkFault::kNone, TranslationOf<F>(va, touched, level)};
   }
 }

@@ -114,7 +114,7 @@ class RangeLock {
         AbandonSubtree(env, Node<F>::Child(env.frames(), pte, level), level - 1);
       });
     }
-    ReleaseStrayGranules(env.claim_queues(), top.slot(), Node<F>::AllGranules(level));
+    ReleaseStrayGranules(env.claim_queues(), top.lock(level), Node<F>::AllGranules(level));
   }
 
  private:
@@ -145,12 +145,12 @@ class RangeLock {
       if (F::Kind(pte, level) != EntryKind::kTable) return false;
       node = Node<F>::Child(env_.frames(), pte, level);
     }
-    MetaSlot& slot = node.slot();
+    const GranuleLock lock = node.lock(1);
     const uint64_t mask = Mask(range, 1);
-    if (!TakeAllGranules(slot, mask)) return false;
+    if (!TakeAllGranules(env_.claim_queues(), lock, mask)) return false;
     // order: relaxed; written by who held every granule of the node, one of which is ours now.
-    if (slot.stray.load(sync::relaxed) != 0) [[unlikely]] {
-      LetGoOfStray(slot, mask);
+    if (node.slot().stray.load(sync::relaxed) != 0) [[unlikely]] {
+      LetGoOfStray(lock, mask);
       return false;
     }
     held = HeldRange<F>{node, 1};
@@ -187,12 +187,12 @@ class RangeLock {
         continue;
       }
       uint64_t taken = 0;
-      if (const Step step = ClaimFirst(node, mask, section, taken); step != Step::kDone)
+      if (const Step step = ClaimFirst(node, level, mask, section, taken); step != Step::kDone)
         return step;
       // What the walk saw was a hint; under the claim it is certain.
       const EntryKind kind = F::Kind(node.Load(index), level);
       if (kind == EntryKind::kTable) {
-        ReleaseGranules(env_.claim_queues(), node.slot(), taken);
+        ReleaseGranules(env_.claim_queues(), node.lock(level), taken);
         continue;
       }
       if (kind == EntryKind::kLeaf || options_.intent == Intent::kNoMap) {
@@ -200,7 +200,7 @@ class RangeLock {
         return Step::kDone;
       }
       if (!spare.Ensure(MissingTables(range, level)).ok()) {
-        ReleaseGranules(env_.claim_queues(), node.slot(), taken);
+        ReleaseGranules(env_.claim_queues(), node.lock(level), taken);
         return Step::kNoMemory;
       }
       // A table that is the covering node is born with exactly the granules claimed that the range
@@ -209,7 +209,7 @@ class RangeLock {
       const Node<F> child =
           spare.Take(level - 1, env_.NextNodeIdentity(pin_), covers ? Mask(range, level - 1) : 0);
       node.Store(index, F::EncodeTable(child.address(env_.frames())), level);
-      ReleaseGranules(env_.claim_queues(), node.slot(), taken);
+      ReleaseGranules(env_.claim_queues(), node.lock(level), taken);
       node = child;
       --level;
       if (covers) {
@@ -233,11 +233,12 @@ class RangeLock {
                      std::optional<RcuReadGuard>& section, HeldRange<F>& held) {
     const uint64_t mask = Mask(range, level);
     uint64_t taken = 0;
-    if (const Step step = ClaimFirst(node, mask, section, taken); step != Step::kDone) return step;
+    if (const Step step = ClaimFirst(node, level, mask, section, taken); step != Step::kDone)
+      return step;
     section.reset();
-    if (taken != mask && !claimer_.ClaimAll(node.slot(), mask, taken)) return Step::kGaveUp;
+    if (taken != mask && !claimer_.ClaimAll(node.lock(level), mask, taken)) return Step::kGaveUp;
     if (!ClaimBelow(node, level, range)) {
-      ReleaseGranules(env_.claim_queues(), node.slot(), mask);
+      ReleaseGranules(env_.claim_queues(), node.lock(level), mask);
       return Step::kGaveUp;
     }
     held = HeldRange<F>{node, level};
@@ -251,15 +252,16 @@ class RangeLock {
   //   1. this cursor reads the entry that points to the node
   //   2. another cuts the node out, releases its granules, and retires it
   //   3. this cursor claims in the cut node and works on a table that is no longer part of the tree
-  Step ClaimFirst(Node<F> node, uint64_t mask, std::optional<RcuReadGuard>& section,
+  Step ClaimFirst(Node<F> node, int level, uint64_t mask, std::optional<RcuReadGuard>& section,
                   uint64_t& taken) {
-    MetaSlot& slot = node.slot();
+    const MetaSlot& slot = node.slot();
+    const GranuleLock lock = node.lock(level);
     // order: relaxed; written before the node was published.
     [[maybe_unused]] const uint64_t identity = slot.identity.load(sync::relaxed);
-    taken = TakeGranules(slot, mask);
+    taken = TakeGranules(env_.claim_queues(), lock, mask);
     if (taken == 0) [[unlikely]] {
       const uint64_t lowest = LowestBit(mask);
-      switch (claimer_.AwaitFirst(slot, lowest, [&section] { section.reset(); })) {
+      switch (claimer_.AwaitFirst(lock, lowest, [&section] { section.reset(); })) {
         case GranuleClaimer::Outcome::kTaken:
           taken = lowest;
           break;
@@ -272,7 +274,7 @@ class RangeLock {
     }
     // order: relaxed; written by who held every granule of the node, one of which is ours now.
     if (slot.stray.load(sync::relaxed) != 0) [[unlikely]] {
-      LetGoOfStray(slot, taken);
+      LetGoOfStray(lock, taken);
       return Step::kRestart;
     }
     // invariant: nobody stays queued at a node that was cut out, so a granule that was handed over
@@ -289,10 +291,10 @@ class RangeLock {
   // race: with a release that may hand the granule over,
   //   1. another cursor waits for the granule, asleep and outside of any section
   //   2. this cursor hands it the granule of a node that is already retired
-  //   3. the node is freed, its slot becomes another node's, whose lock word is initialised
+  //   3. the node is freed, its slot becomes another node's, whose locks are initialised
   //   4. the other cursor wakes up and releases a granule that somebody else has claimed
-  void LetGoOfStray(MetaSlot& slot, uint64_t mask) {
-    ReleaseStrayGranules(env_.claim_queues(), slot, mask);
+  void LetGoOfStray(const GranuleLock& lock, uint64_t mask) {
+    ReleaseStrayGranules(env_.claim_queues(), lock, mask);
     env_.CountStrayRetry(pin_);
   }
 
@@ -309,9 +311,10 @@ class RangeLock {
       const Node<F> child = Node<F>::Child(env_.frames(), pte, level);
       const OffsetRange part = ClipToEntry<F>(range, index, level);
       const uint64_t mask = Mask(part, level - 1);
-      bool claimed = claimer_.ClaimAll(child.slot(), mask);
+      const GranuleLock lock = child.lock(level - 1);
+      bool claimed = claimer_.ClaimAll(lock, mask);
       if (claimed && !ClaimBelow(child, level - 1, part)) {
-        ReleaseGranules(env_.claim_queues(), child.slot(), mask);
+        ReleaseGranules(env_.claim_queues(), lock, mask);
         claimed = false;
       }
       if (claimed) continue;
@@ -326,7 +329,7 @@ class RangeLock {
 
   static void ReleaseSubtree(PageTableEnv& env, Node<F> node, int level, OffsetRange range) {
     ReleaseBelow(env, node, level, range);
-    ReleaseGranules(env.claim_queues(), node.slot(), Mask(range, level));
+    ReleaseGranules(env.claim_queues(), node.lock(level), Mask(range, level));
   }
 
   // Reverse preorder, reading entries while their granule is still held: forward, another cursor

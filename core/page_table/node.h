@@ -5,7 +5,8 @@
 // Who may do what (docs/locking.md): an entry is stored by the holder of its granule, and hardware
 // may set accessed and dirty bits in it at any time; anyone may load it. An occupancy bit says that
 // its granule may hold an entry: set before the first entry is stored, cleared after the last is
-// gone, both by the granule's holder.
+// gone unless the granule's lock has moved, both by the granule's holder. The lock of a granule may
+// be a bit of its first entry (granule_lock.h): stores keep it, loads do not show it.
 //
 // Cost: an entry access is one memory access; occupancy is written only when a granule turns from
 // empty to used or back.
@@ -24,6 +25,7 @@
 #include "paddock/concurrency/sync.h"
 #include "paddock/core/frame/frame_table.h"
 #include "paddock/core/frame/meta_slot.h"
+#include "paddock/core/page_table/granule_lock.h"
 
 namespace paddock {
 
@@ -53,6 +55,11 @@ class Node {
   }
 
   MetaSlot& slot() const { return *slot_; }
+  // Base pages are what CPUs share a table for: locks move in leaf tables only.
+  GranuleLock lock(int level) const {
+    return GranuleLock(*slot_, entries_, Geo::EntriesPerGranule(level),
+                       level == 1 ? F::kClaimBit : 0);
+  }
   PhysAddr address(FrameTable& frames) const { return frames.address(*slot_); }
   friend bool operator==(const Node&, const Node&) = default;
 
@@ -73,32 +80,41 @@ class Node {
   Pte Load(uint64_t index) const {
     // order: acquire pairs with the release in Store: whoever sees a table entry sees the
     // initialised table behind it.
-    return Ref(entries_[index]).load(sync::acquire);
+    return Ref(entries_[index]).load(sync::acquire) & ~F::kClaimBit;
   }
 
-  // What hardware reads on a TLB miss. Sequentially consistent: a CPU that joins the set of those
-  // to be told, and is not seen there by who exchanged the entry before looking, must not read what
-  // was there before. The order that it has on every machine has to be said in C++.
+  // What hardware reads on a TLB miss, the claim bit included. Sequentially consistent: a CPU that
+  // joins the set of those to be told, and is not seen there by who exchanged the entry before
+  // looking, must not read what was there before. The order that it has on every machine has to be
+  // said in C++.
   Pte LoadAsHardware(uint64_t index) const { return Ref(entries_[index]).load(sync::seq_cst); }
+  // Replaces what LoadAsHardware read.
+  bool CompareExchangeAsHardware(uint64_t index, Pte& expected, Pte pte) const {
+    return Ref(entries_[index]).compare_exchange(expected, pte, sync::seq_cst, sync::seq_cst);
+  }
 
   // Stores over an absent entry.
   void Store(uint64_t index, Pte pte, int level) {
     Occupy(index, level);
     // order: release publishes what the entry points to; pairs with the acquire in Load and with
     // the loads of hardware walkers.
-    Ref(entries_[index]).store(pte, sync::release);
+    Ref(entries_[index]).store(pte | ClaimIn(index), sync::release);
   }
 
   // Replaces a live entry and returns what it was, with the bits that hardware set up to this
   // moment. Sequentially consistent: who dispatches a flush afterwards reads the set of CPUs after
   // the store.
   Pte Exchange(uint64_t index, Pte pte) {
-    return Ref(entries_[index]).exchange(pte, sync::seq_cst);
+    return Ref(entries_[index]).exchange(pte | ClaimIn(index), sync::seq_cst) & ~F::kClaimBit;
   }
 
   // Replaces a live entry if it is still exactly `expected`, which is updated if not.
   bool CompareExchange(uint64_t index, Pte& expected, Pte pte) {
-    return Ref(entries_[index]).compare_exchange(expected, pte, sync::seq_cst, sync::seq_cst);
+    const Pte claim = ClaimIn(index);
+    expected |= claim;
+    const bool done = CompareExchangeAsHardware(index, expected, pte | claim);
+    expected &= ~F::kClaimBit;
+    return done;
   }
 
   // Initialises an entry of a node that is not published yet.
@@ -107,7 +123,7 @@ class Node {
     Ref(entries_[index]).store(pte, sync::relaxed);
   }
 
-  // Whether the granule of `index` may hold an entry; exact for the granule's holder.
+  // Whether the granule of `index` may hold an entry.
   bool MayBeOccupied(uint64_t index, int level) const {
     // order: relaxed; a hint, or ordered by the claim of the granule.
     return (slot_->occupancy.load(sync::relaxed) & Granules(index, index, level)) != 0;
@@ -135,12 +151,14 @@ class Node {
       emptied &= ~Granules(last, last, level);
     }
     if (HoldsAny(first & ~(per_granule - 1), first)) emptied &= ~Granules(first, first, level);
+    // Where several CPUs use the table, what they all read is left alone.
+    emptied &= ~lock(level).Moved();
     // order: relaxed, as in Occupy.
     if (emptied != 0) slot_->occupancy.fetch_and(~emptied, sync::relaxed);
   }
 
   // Calls `visit(index, entry)` for every present entry from `first` to `last`, ascending, skipping
-  // empty granules without looking at their entries.
+  // granules that are known to be empty without looking at their entries.
   template <typename Visit>
   void ForEachPresent(uint64_t first, uint64_t last, int level, Visit visit) const {
     // order: relaxed; the caller holds the granules, or nobody else knows the node any more.
@@ -176,9 +194,15 @@ class Node {
   bool HoldsAny(uint64_t from, uint64_t end) const {
     for (uint64_t i = from; i < end; ++i) {
       // order: relaxed; the granule is held, nobody else stores entries in it.
-      if (Ref(entries_[i]).load(sync::relaxed) != kAbsentPte) return true;
+      if ((Ref(entries_[i]).load(sync::relaxed) & ~F::kClaimBit) != kAbsentPte) return true;
     }
     return false;
+  }
+
+  // The claim bit of an entry whose granule the caller holds, or that nobody else knows yet.
+  Pte ClaimIn(uint64_t index) const {
+    // order: relaxed; only the holder changes it.
+    return sync::AtomicRef<Pte>(entries_[index]).load(sync::relaxed) & F::kClaimBit;
   }
 
   MetaSlot* slot_;

@@ -33,7 +33,8 @@ struct NodeMeta {
     using F = typename C::Format;
     // order: relaxed, all of it; the last owner has exclusive access.
     const int level = slot.level.load(sync::relaxed);
-    PADDOCK_CHECK(slot.lock.load(sync::relaxed) == 0,
+    const Node<F> node(frames, address);
+    PADDOCK_CHECK(node.lock(level).Held() == 0,
                   "a page-table node is freed while a cursor holds a granule of it");
     const bool root = level == Geo::kLevels;
     const uint64_t first = root ? C::kTopLevelFirst : 0;
@@ -56,7 +57,7 @@ struct NodeMeta {
       frames.Release(dead);
       dead = run;
     };
-    Node<F>(frames, address).ForEachPresent(first, last, level, drop_entry);
+    node.ForEachPresent(first, last, level, drop_entry);
     frames.Release(dead);
   }
 };
@@ -107,7 +108,7 @@ class NodeReserve {
     slot.level.store(static_cast<uint8_t>(level), sync::relaxed);
     slot.stray.store(0, sync::relaxed);
     slot.identity.store(identity, sync::relaxed);
-    slot.lock.store(claimed, sync::relaxed);
+    node.lock(level).Initialise(claimed);
     return node;
   }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Waiting for a granule: core/page_table/granule_claim.* and claim_queue.*, with the callers in
+ * Waiting for a granule: core/page_table/granule_lock.* and claim_queue.*, with the callers in
  * locking.h, for the granules of one node at a time, which is cut out and made anew meanwhile.
  *
  * The node lives in one of two slots. Whoever holds `parent` (the granule of the entry that points

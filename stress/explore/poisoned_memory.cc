@@ -81,6 +81,7 @@ void NameFrames(FrameTable& frames) {
     NameField(slot.occupancy, owner, "occupancy");
     NameField(slot.identity, owner, "identity");
     NameField(slot.generation, owner, "generation");
+    NameField(slot.payload, owner, "payload");
     auto* const entries = reinterpret_cast<const Pte*>(frames.Data(frame));
     constexpr uint64_t kEntriesOfInterest = 4;
     for (uint64_t entry = 0; entry < kEntriesOfInterest; ++entry) {

@@ -20,6 +20,7 @@ std::vector<model::Scenario> ShootdownScenarios();
 std::vector<model::Scenario> FrameScenarios();
 std::vector<model::Scenario> CursorScenarios();
 std::vector<model::Scenario> ClaimScenarios();
+std::vector<model::Scenario> MovedScenarios();
 std::vector<model::Scenario> CrowdScenarios();
 std::vector<model::Scenario> TableScenarios();
 std::vector<model::Scenario> SplitScenarios();

@@ -15,9 +15,8 @@ constexpr size_t kListed = 8;
 std::string List(const std::vector<SuspectFrame>& frames) {
   std::string text;
   for (size_t i = 0; i < std::min(frames.size(), kListed); ++i) {
-    absl::StrAppendFormat(&text, "\n  frame 0x%x, %s, %d references, lock word 0x%x",
-                          frames[i].frame, frames[i].kind, frames[i].references,
-                          frames[i].lock_word);
+    absl::StrAppendFormat(&text, "\n  frame 0x%x, %s, %d references, claims 0x%x", frames[i].frame,
+                          frames[i].kind, frames[i].references, frames[i].claims);
   }
   if (frames.size() > kListed) {
     absl::StrAppend(&text, "\n  and ", frames.size() - kListed, " more");

@@ -27,12 +27,12 @@ struct Balance {
   uint64_t actual = 0;
 };
 
-// A frame that is in use and should not be, or whose lock word should be 0.
+// A frame that is in use and should not be, or in which nothing should be claimed.
 struct SuspectFrame {
   uint64_t frame = 0;     // physical address
   std::string kind = {};  // the name of its metadata
   uint32_t references = 0;
-  uint64_t lock_word = 0;
+  uint64_t claims = 0;  // as bits of granules
 };
 
 struct BooksSnapshot {
@@ -41,7 +41,7 @@ struct BooksSnapshot {
   // Those that may be the leak; may be empty although frames leak.
   std::vector<SuspectFrame> in_use = {};
   uint64_t lock_words_looked_at = 0;      // how many slots the harness examined
-  std::vector<SuspectFrame> locked = {};  // those of them whose lock word was not 0
+  std::vector<SuspectFrame> locked = {};  // those of them in which something was claimed
   std::vector<Balance> balances = {};
 };
 

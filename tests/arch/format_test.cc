@@ -92,6 +92,23 @@ TYPED_TEST(EveryFormat, EveryEncodablePropertySurvivesAtEveryLeafLevel) {
   });
 }
 
+TYPED_TEST(EveryFormat, TheClaimBitSaysNothing) {
+  constexpr Pte kClaim = TypeParam::kClaimBit;
+  EXPECT_EQ(TypeParam::Kind(kClaim, 1), EntryKind::kAbsent);
+  const PhysAddr frame = this->HighestFrame(1);
+  for (const PageProperty& property : this->Properties(1)) {
+    const Pte free = TypeParam::EncodeLeaf(frame, property, 1).pte;
+    ASSERT_EQ(free & kClaim, 0u) << Describe(property).c_str();
+    const Pte claimed = free | kClaim;
+    ASSERT_EQ(TypeParam::Kind(claimed, 1), EntryKind::kLeaf);
+    ASSERT_EQ(TypeParam::Address(claimed, 1), frame);
+    ASSERT_EQ(TypeParam::Property(claimed, 1), property);
+    ASSERT_EQ(TypeParam::WithAccessed(claimed, 1), TypeParam::WithAccessed(free, 1) | kClaim);
+    ASSERT_EQ(TypeParam::WithAccessedDirty(claimed, 1),
+              TypeParam::WithAccessedDirty(free, 1) | kClaim);
+  }
+}
+
 TYPED_TEST(EveryFormat, WithPropertyKeepsTheFrameAndNothingElse) {
   this->ForEachLeafLevel([&](int level) {
     const PhysAddr frame = this->HighestFrame(level);

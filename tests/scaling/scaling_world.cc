@@ -10,11 +10,15 @@
 #include "paddock/concurrency/rcu.h"
 #include "paddock/core/frame/frame.h"
 #include "paddock/core/frame/untyped.h"
+#include "paddock/core/page_table/node.h"
+#include "paddock/core/space/configs.h"
 #include "paddock/core/space/mapped_frames.h"
 #include "paddock/tests/support/status_checks.h"
 
 namespace paddock {
 namespace {
+
+constexpr uint64_t kGranule = UserPtConfig::Format::kEntriesPerGranule;
 
 Machine::Options OptionsFor(uint32_t cpus) {
   Machine::Options options;
@@ -35,8 +39,8 @@ bool IsMapped(ScalingWorld& world, const CpuPin& pin, uint64_t i) {
 
 }  // namespace
 
-ScalingWorld::ScalingWorld(uint32_t cpus, Spaces spaces)
-    : machine_(Must(Machine::Create(OptionsFor(cpus)))) {
+ScalingWorld::ScalingWorld(uint32_t cpus, Spaces spaces, Tables tables)
+    : tables_(tables), machine_(Must(Machine::Create(OptionsFor(cpus)))) {
   {
     const CpuPin pin = Must(machine_->Pin(CpuId{0}));
     for (uint32_t i = 0; i < (spaces == Spaces::kOneForEach ? cpus : 1); ++i) {
@@ -44,6 +48,7 @@ ScalingWorld::ScalingWorld(uint32_t cpus, Spaces spaces)
     }
   }
   cpus_ = std::make_unique<Lockstep>(*machine_, cpus);
+  if (tables_ == Tables::kOneForAll) MoveLocks();
   if (spaces == Spaces::kOneNeverRun) return;
   cpus_->OnEach([this](const CpuPin& pin) { space(pin).Activate(pin); });
 }
@@ -54,8 +59,36 @@ ScalingWorld::~ScalingWorld() {
   Settle();
 }
 
+uint64_t ScalingWorld::pages() const {
+  if (tables_ == Tables::kOneForEach) return kPages;
+  return kPages / kGranule / cpus_->size() * kGranule;
+}
+
+void ScalingWorld::MoveLocks() {
+  cpus_->OnEach([this](const CpuPin& pin) {
+    if (pin.cpu().value != 0) return;
+    Map(*this, pin, 0);
+    const VirtRange first = Page(pin, 0);
+    const auto cursor = Must(space(pin).OpenCursor(pin, first));
+    using F = UserPtConfig::Format;
+    Node<F> node(machine_->frames(), space(pin).root());
+    for (int level = F::kLevels; level > 1; --level) {
+      const uint64_t index = Geometry<F>::Index(Geometry<F>::ToOffset(first.start), level);
+      node = Node<F>::Child(machine_->frames(), node.Load(index), level);
+    }
+    node.lock(1).Move(1);
+  });
+  // Now that one has moved, the others do.
+  ForEachPage(EnsureMapped);
+}
+
 VirtRange ScalingWorld::Page(const CpuPin& pin, uint64_t i) const {
-  const uint64_t page = (uint64_t{pin.cpu().value} + 1) * kPages + i % kPages;
+  const uint64_t cpu = pin.cpu().value;
+  i %= pages();
+  const uint64_t page =
+      tables_ == Tables::kOneForEach
+          ? (cpu + 1) * kPages + i
+          : kPages + (i / kGranule * cpus_->size() + cpu) * kGranule + i % kGranule;
   return VirtRange{VirtAddr(page * kPageSize), VirtAddr((page + 1) * kPageSize)};
 }
 
@@ -66,7 +99,7 @@ void ScalingWorld::Settle() {
 
 void ScalingWorld::ForEachPage(PageStep step) {
   cpus_->OnEach([&](const CpuPin& pin) {
-    for (uint64_t i = 0; i < kPages; ++i) step(*this, pin, i);
+    for (uint64_t i = 0; i < pages(); ++i) step(*this, pin, i);
   });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A machine whose CPUs each work in a leaf table of their own, and what they do there.
+// A machine whose CPUs each work in a leaf table of their own, or in one together, and what they do
+// there.
 //
 //   ScalingWorld world(3, Spaces::kOneNeverRun);
 //   world.ForEachPage(EnsureUnmapped);             // off the record
@@ -9,7 +10,8 @@
 //   EXPECT_EQ(figure.transfers, 0u) << figure.report;
 //
 // The leaf tables are neighbours: all nodes above them are shared, and so is the cache line of the
-// entries that point to them.
+// entries that point to them. In one table together no two CPUs have a page in one granule, and the
+// locks have moved (granule_lock.h).
 
 #ifndef PADDOCK_TESTS_SCALING_SCALING_WORLD_H_
 #define PADDOCK_TESTS_SCALING_SCALING_WORLD_H_
@@ -34,9 +36,11 @@ enum class Spaces : uint8_t {
   kOneForEach,   // each CPU has a space to itself and runs it
 };
 
+enum class Tables : uint8_t { kOneForEach, kOneForAll };
+
 class ScalingWorld;
 
-// One operation of the pinned CPU on page `i` of its region, modulo kPages.
+// One operation of the pinned CPU on page `i` of its region, modulo pages().
 using PageStep = void (*)(ScalingWorld& world, const CpuPin& pin, uint64_t i);
 
 void LookUp(ScalingWorld& world, const CpuPin& pin, uint64_t i);
@@ -67,7 +71,7 @@ class ScalingWorld {
   // One leaf table's.
   static constexpr uint64_t kPages = 512;
 
-  ScalingWorld(uint32_t cpus, Spaces spaces);
+  ScalingWorld(uint32_t cpus, Spaces spaces, Tables tables = Tables::kOneForEach);
   // Every page is unmapped.
   ~ScalingWorld();
   ScalingWorld(const ScalingWorld&) = delete;
@@ -77,6 +81,8 @@ class ScalingWorld {
   Lockstep& cpus() { return *cpus_; }
   VmSpace& space(const CpuPin& pin) { return *spaces_[pin.cpu().value % spaces_.size()]; }
   VirtRange Page(const CpuPin& pin, uint64_t i) const;
+  // How many there are for each CPU.
+  uint64_t pages() const;
 
   // Off the record, on every CPU.
   void ForEachPage(PageStep step);
@@ -90,6 +96,10 @@ class ScalingWorld {
   Figure Record(PageStep step, uint64_t count);
 
  private:
+  // Of what the CPUs use together.
+  void MoveLocks();
+
+  const Tables tables_;
   std::unique_ptr<Machine> machine_;
   std::vector<std::shared_ptr<VmSpace>> spaces_;
   std::unique_ptr<Lockstep> cpus_;

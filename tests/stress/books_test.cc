@@ -39,10 +39,10 @@ TEST(Books, FewerFramesThanExpectedAreWrongToo) {
   EXPECT_EQ(LeakedFrames({.frames_expected = 2, .frames_used = 1}), 0u);
 }
 
-TEST(Books, ALockWordThatIsSetIsNamed) {
+TEST(Books, AClaimThatIsLeftIsNamed) {
   ViolationSink sink("rerun");
   CheckBooks({.lock_words_looked_at = 1, .locked = {{0x3000, "node", 1, 0xff00}}}, sink);
-  EXPECT_THAT(sink.violations()[0].message, HasSubstr("lock word 0xff00"));
+  EXPECT_THAT(sink.violations()[0].message, HasSubstr("claims 0xff00"));
 }
 
 TEST(Books, AWrongBalanceShowsBothSides) {
