@@ -58,7 +58,9 @@ class CpuSet {
   }
   constexpr uint32_t Count() const {
     uint32_t count = 0;
-    for (const uint64_t word : words_) count += static_cast<uint32_t>(std::popcount(word));
+    for (const uint64_t word : words_) {
+      if (word != 0) count += static_cast<uint32_t>(std::popcount(word));
+    }
     return count;
   }
 

@@ -25,7 +25,7 @@ class IpiRequest {
 
 enum class Delivery {
   kQueued,     // the first pending request of the target, which was kicked
-  kCoalesced,  // the target had unhandled requests already: queued behind them, without a kick
+  kCoalesced,  // the target was not done with others: queued behind them, without a kick
   kIdle,       // the target is idle: not queued, Handle will not run; it catches up on waking
 };
 
@@ -45,13 +45,15 @@ struct IpiStats {
 //   bus.WaitUntil(pin, [&] { return request.done(); }, sync::kNoDeadline);
 //
 // Idle CPUs are lazy: a CPU is idle while no thread is pinned to it, and nothing is queued for it
-// then. The idle flag changes under the mailbox lock, so a sender that gets kIdle is ordered before
+// then. The idle mark changes under the mailbox lock, so a sender that gets kIdle is ordered before
 // the target's next OnWake: whatever it wrote before Send is visible to observers that were added
 // to the registry after the bus. Nothing is lost on going idle: what was queued is handled first.
 //
 // Thread-safe. Create the bus after the RcuDomain that its requests retire into, and before any
-// CPU is pinned. Cost: Poll with nothing pending reads one word of the CPU's own line; Send takes
-// the target's mailbox lock, and allocates only while a mailbox grows beyond its longest queue.
+// CPU is pinned. Cost: Poll with nothing pending reads one word of the CPU's own line. A request to
+// a CPU that has none pending is one compare-exchange of that word, and no other line passes
+// between the two; each further one takes the mailbox's lock, and allocates only while the mailbox
+// grows beyond its longest queue.
 class IpiBus final : public CpuObserver {
  public:
   explicit IpiBus(CpuRegistry& registry);
@@ -64,10 +66,10 @@ class IpiBus final : public CpuObserver {
   // caller's own CPU is allowed: handled at its next Poll.
   Delivery Send(CpuId target, IpiRequest* request);
 
-  // Whether `cpu` has queued requests that no Poll has picked up. A hint.
+  // Whether `cpu` has requests that no Poll is done with. A hint.
   bool HasPending(CpuId cpu) const {
-    // order: relaxed: PollSlow reads the queue under the lock.
-    return mailboxes_.At(cpu).pending.load(sync::relaxed) != 0;
+    // order: relaxed: PollSlow reads the word again.
+    return HoldsRequest(mailboxes_.At(cpu).state.load(sync::relaxed));
   }
 
   // An interrupt point: handles everything that is pending on this CPU. Inside a Handle it does
@@ -89,27 +91,35 @@ class IpiBus final : public CpuObserver {
   // section for long.
   template <class Pred>
   bool WaitUntil(const CpuPin& pin, Pred done, uint64_t deadline_ns) {
-    Mailbox& box = mailboxes_.Get(pin);
-    CheckMayWait(box);
-    for (int attempt = 0; attempt < sync::SpinRounds(kSpins + kYields); ++attempt) {
+    if (SpinUntil(pin, done)) return true;
+    for (;;) {
+      // race: a waker cannot slip in between the look and the sleep:
+      //   1. this CPU: done() is false        2. another: makes it true, Wake leaves the token
+      //   3. this CPU: Sleep finds the token, returns, and looks again.
+      const bool in_time = Sleep(pin, deadline_ns) &&
+                           (deadline_ns == sync::kNoDeadline || sync::NowNs() < deadline_ns);
       Poll(pin);
       if (done()) return true;
-      if (attempt < kSpins) {
+      if (!in_time) return false;
+    }
+  }
+
+  // The part of WaitUntil before it sleeps, for which nobody has to Wake this CPU: looks once, at
+  // least. False: `done()` did not hold all that time.
+  template <class Pred>
+  bool SpinUntil(const CpuPin& pin, Pred done) {
+    CheckMayWait(mailboxes_.Get(pin));
+    for (int attempt = 0;; ++attempt) {
+      Poll(pin);
+      if (done()) return true;
+      if (attempt >= sync::SpinRounds(kLooks + kSpins + kYields)) return false;
+      // A pause may be as long as what a CPU that polls takes to answer.
+      if (attempt < kLooks) continue;
+      if (attempt < kLooks + kSpins) {
         sync::CpuRelax();
       } else {
         sync::YieldThread();
       }
-    }
-    // race: a waker cannot slip in between the look and the sleep:
-    //   1. this CPU: done() is false        2. another: makes it true, Wake leaves the token
-    //   3. this CPU: ParkUntil finds the token, returns, and looks again.
-    bool in_time = true;
-    for (;;) {
-      Poll(pin);
-      if (done()) return true;
-      if (!in_time) return false;
-      in_time = box.parker.ParkUntil(deadline_ns) &&
-                (deadline_ns == sync::kNoDeadline || sync::NowNs() < deadline_ns);
     }
   }
 
@@ -120,25 +130,48 @@ class IpiBus final : public CpuObserver {
   void OnIdle(const CpuPin& pin) override;
 
  private:
+  static constexpr int kLooks = 64;
   static constexpr int kSpins = 50;
   static constexpr int kYields = 4;
 
-  struct Mailbox {
-    // Whether `queue` holds anything: what Poll looks at. Written under `lock`.
-    sync::Atomic<uint32_t> pending{};
-    sync::Parker parker;
+  // What the state of a mailbox says. Above kParked: the address of the request that came first
+  // since the last one was handled, with kMore if `queue` holds those that came after it.
+  static constexpr uint64_t kNothing = 0;
+  static constexpr uint64_t kIdle = 1;
+  static constexpr uint64_t kParked = 2;  // nothing is pending, and the owner may sleep
+  static constexpr uint64_t kMore = 1;
+  static_assert(alignof(IpiRequest) > kParked);
 
+  static bool HoldsRequest(uint64_t state) { return state > kParked; }
+
+  // The first line is what the owner polls and senders write; the others move only if requests
+  // pile up.
+  struct Mailbox {
+    // Changed from kNothing by whoever sends and by the owner, to kIdle and back only under `lock`,
+    // and while it has kMore only under `lock`.
+    sync::Atomic<uint64_t> state{kIdle};
+    sync::Parker parker;
     mutable SpinLock lock;
-    bool idle ABSL_GUARDED_BY(lock) = true;
-    std::vector<IpiRequest*> queue ABSL_GUARDED_BY(lock);
-    IpiStats stats ABSL_GUARDED_BY(lock);
+
+    // invariant: empty unless `state` has kMore, or `lock` is held.
+    alignas(64) std::vector<IpiRequest*> queue ABSL_GUARDED_BY(lock);
+    uint64_t coalesced ABSL_GUARDED_BY(lock) = 0;
+    uint64_t idle_skips ABSL_GUARDED_BY(lock) = 0;
 
     // The owner's. `working` swaps with `queue`, so both keep their capacity.
-    std::vector<IpiRequest*> working;
+    alignas(64) std::vector<IpiRequest*> working;
     bool handling = false;
+    // Written by the owner only, read by stats().
+    sync::Atomic<uint64_t> kicks;
+    sync::Atomic<uint64_t> handled;
   };
 
+  Delivery SendSlow(Mailbox& box, IpiRequest* request);
   void PollSlow(const CpuPin& pin);
+  // PollSlow, after the first of several: takes them all.
+  static void HandleQueue(const CpuPin& pin, Mailbox& box);
+  // Until a request comes or the parker has a token. False: the deadline passed.
+  bool Sleep(const CpuPin& pin, uint64_t deadline_ns);
   static void CheckMayWait(const Mailbox& box);
 
   CpuRegistry& registry_;

@@ -137,8 +137,13 @@ void World::BalanceBooks(BooksSnapshot& books, uint64_t opened, WorldTotals& tot
   const IpiStats ipi = machine_->bus().stats();
   const LockStats locks = machine_->page_tables().lock_stats();
   books.balances.push_back({"objects retired and reclaimed", rcu.retired, rcu.reclaimed});
-  books.balances.push_back({"requests sent, and kicked or coalesced or met idle", ipi.sent,
-                            ipi.kicks + ipi.coalesced + ipi.idle_skips});
+  // Counted by the senders, and by those who got them. Other transports do not count.
+  const TlbStats tlb = machine_->tlb().stats();
+  if (tlb.interrupts != 0) {
+    books.balances.push_back({"requests sent, and kicked or coalesced or met idle",
+                              tlb.interrupts + tlb.interrupts_saved,
+                              ipi.kicks + ipi.coalesced + ipi.idle_skips});
+  }
   books.balances.push_back({"requests queued and handled", ipi.kicks + ipi.coalesced, ipi.handled});
   // Where memory runs out, of some operations of kernel areas it is not known how far they came.
   const uint64_t cursors = opened + other_cursors_;
@@ -147,7 +152,7 @@ void World::BalanceBooks(BooksSnapshot& books, uint64_t opened, WorldTotals& tot
   books.balances.push_back({"cursors opened", cursors, locks.acquired - unsure});
 
   Add(totals.locks, locks);
-  Add(totals.tlb, machine_->tlb().stats());
+  Add(totals.tlb, tlb);
   Add(totals.rcu, rcu);
   totals.frames_total = std::max(totals.frames_total, frames.total_pages());
   totals.frames_peak = std::max(totals.frames_peak, frames.peak_used_pages());

@@ -34,7 +34,7 @@ bool TlbSystem::FlushAlone(const CpuPin& pin, const TlbContext& context, VirtRan
 }
 
 std::optional<ShootdownTicket> TlbSystem::Dispatch(const CpuPin& pin, TlbContext& context,
-                                                   ShootdownBatch& batch) {
+                                                   ShootdownBatch& batch, Answers answers) {
   if (!batch.flushes()) {
     GiveUp(pin, batch);
     return std::nullopt;
@@ -47,33 +47,49 @@ std::optional<ShootdownTicket> TlbSystem::Dispatch(const CpuPin& pin, TlbContext
     GiveUp(pin, batch);
     return std::nullopt;
   }
-  return Shootdown(pin, context, batch);
+  return Shootdown(pin, context, batch, answers);
 }
 
-ShootdownTicket TlbSystem::Shootdown(const CpuPin& pin, TlbContext& context,
-                                     ShootdownBatch& batch) {
+std::optional<ShootdownTicket> TlbSystem::Shootdown(const CpuPin& pin, TlbContext& context,
+                                                    ShootdownBatch& batch, Answers answers) {
   batch.generation_ = context.generation_.fetch_add(1, sync::seq_cst) + 1;
   CpuSet targets = context.active_.Load(sync::seq_cst);
-  CpuSet lazy = context.holders_.Load(sync::seq_cst) - targets;
-  lazy.Remove(pin.cpu());
-  lazy_skips_.Add(pin, lazy.Count());
   if (transport_scope_ == TransportScope::kOtherCpus) targets.Remove(pin.cpu());
-
-  batch.initiator_ = pin.cpu();
-  // order: relaxed, all three; the transport publishes the batch to its targets, and what the last
-  // use of the batch wrote came here with the batch, through the pool.
-  batch.sequence_ = batch.completed_.load(sync::relaxed) + 1;
-  batch.waited_for_.store(0, sync::relaxed);
-  // One acknowledgement is this function's own, so that the batch stays until Deliver has returned.
+  // One acknowledgement is this function's own, so that the batch stays until all of the below is
+  // done.
+  // order: relaxed; the transport publishes the batch to its targets.
   batch.pending_.store(targets.Count() + 1, sync::relaxed);
-  const ShootdownTicket ticket{&batch, batch.sequence_};
-  // order: relaxed: see InFlight.
-  per_cpu_.Get(pin).in_flight.fetch_add(batch.cost(), sync::relaxed);
-
-  Flush(pin, batch);
   if (transport_scope_ == TransportScope::kEveryBatch || !targets.Empty()) {
     transport_.Deliver(targets, batch, pin);
   }
+  // While the request is on its way.
+  Flush(pin, batch);
+  CpuSet lazy = context.holders_.Load(sync::seq_cst) - targets;
+  lazy.Remove(pin.cpu());
+  lazy_skips_.Add(pin, lazy.Count());
+
+  // Who waits anyway keeps its acknowledgement back for a while, and so is mostly the last one: the
+  // batch and its frames stay with this CPU, and no more than one line of it comes and goes.
+  // Batches of others end here meanwhile: what they retire must not pile up.
+  const auto others_are_done = [&] {
+    rcu_.Poll(pin);
+    return batch.OnlyDispatcherIsMissing();
+  };
+  if (answers == Answers::kAwaited && bus_.SpinUntil(pin, others_are_done)) {
+    // order: relaxed: nobody else has the batch.
+    batch.pending_.store(0, sync::relaxed);
+    GiveUp(pin, batch);
+    return std::nullopt;
+  }
+
+  batch.initiator_ = pin.cpu();
+  // order: relaxed, both; the acknowledgement publishes them to the last one who gives one, and
+  // what the last use of the batch wrote came here with the batch, through the pool.
+  batch.sequence_ = batch.completed_.load(sync::relaxed) + 1;
+  batch.waited_for_.store(0, sync::relaxed);
+  // order: relaxed: see InFlight.
+  per_cpu_.Get(pin).in_flight.fetch_add(batch.cost(), sync::relaxed);
+  const ShootdownTicket ticket{&batch, batch.sequence_};
   batch.Acknowledge(pin);
   return ticket;
 }
@@ -154,9 +170,9 @@ void TlbSystem::GiveUp(const CpuPin& pin, ShootdownBatch& batch) {
   }
   // Only after the last flush, so that whoever runs the callback finds both conditions met: no TLB
   // has it, and every walk that could have seen it in a table is over.
-  batch.reclaim = &TlbSystem::Reclaim;
-  batch.weight = batch.cost();
-  rcu_.Retire(pin, &batch);
+  batch.retired_.reclaim = &TlbSystem::Reclaim;
+  batch.retired_.weight = batch.cost();
+  rcu_.Retire(pin, &batch.retired_);
 }
 
 void TlbSystem::RetireRun(const CpuPin& pin, FrameRun run, uint64_t held_pages) {
@@ -168,7 +184,7 @@ void TlbSystem::RetireRun(const CpuPin& pin, FrameRun run, uint64_t held_pages) 
 }
 
 void TlbSystem::Reclaim(RcuHead* head, const CpuPin& pin) {
-  ShootdownBatch& batch = static_cast<ShootdownBatch&>(*head);
+  ShootdownBatch& batch = static_cast<ShootdownBatch::Retired*>(head)->batch;
   TlbSystem& system = batch.system_;
   batch.runs_.ForEach([&system](FrameRun run) { system.Release(run); });
   system.Recycle(pin, batch);

@@ -38,7 +38,7 @@
 namespace paddock {
 
 // On lines of its own: batches move between CPUs, their neighbours on the heap do not.
-class alignas(kCpuStride) ShootdownBatch final : public IpiRequest, private RcuHead {
+class alignas(kCpuStride) ShootdownBatch final : public IpiRequest {
  public:
   // The most ranges that a batch can hold apart; the threshold of a TlbSystem is at most this.
   static constexpr uint32_t kMaxRanges = 64;
@@ -99,29 +99,44 @@ class alignas(kCpuStride) ShootdownBatch final : public IpiRequest, private RcuH
   // What it counts for in limits: the pages that it keeps, or itself.
   uint64_t cost() const { return std::max<uint64_t>(held_pages_, 1); }
 
+  // Whether the dispatcher's own acknowledgement is the last one to come: it owns the batch again.
+  bool OnlyDispatcherIsMissing() const {
+    // order: acquire pairs with the release in Acknowledge: the flushes of all others are done.
+    return pending_.load(sync::acquire) == 1;
+  }
   // Whether the use `sequence`, or a later one, was acknowledged by all.
   bool IsDone(uint64_t sequence) const { return completed_.load(sync::seq_cst) >= sequence; }
 
+  // What RCU keeps of it.
+  struct Retired : RcuHead {
+    explicit Retired(ShootdownBatch& whole) : batch(whole) {}
+    ShootdownBatch& batch;
+  };
+
+  // One line, with the first range, is all that a target of a short flush touches.
   TlbSystem& system_;
   // Set for one use by the thread of the flusher that has it, before it is in flight.
   uint64_t tag_ = 0;
   uint64_t generation_ = 0;  // of the context, after this flush was counted; 0: it was not counted
-  uint64_t sequence_ = 0;
-  CpuId initiator_{0};
+  sync::Atomic<uint32_t> pending_{0};  // acknowledgements to come
+  uint32_t range_count_ = 0;
   TlbScope scope_ = TlbScope::kSpace;
   bool full_ = false;
-  uint32_t range_count_ = 0;
-  uint32_t issued_ = 0;      // operations that were added
-  uint64_t held_pages_ = 0;  // base pages that `runs_` keeps from being used, all in all
+  VirtRange ranges_[kMaxRanges];
 
-  sync::Atomic<uint32_t> pending_{0};     // acknowledgements to come
+  // The dispatcher's; from its own acknowledgement on, the last acknowledger's.
+  alignas(64) uint64_t sequence_ = 0;
+  // invariant: sequence_ or, while a ticket of it is open, sequence_ - 1
+  sync::Atomic<uint64_t> completed_{0};
   sync::Atomic<uint32_t> waited_for_{0};  // 1: the initiator may sleep in Sync
-  sync::Atomic<uint64_t> completed_{0};   // invariant: sequence_ or, while in flight, sequence_ - 1
-  ShootdownBatch* pool_next = nullptr;    // NOLINT(readability-identifier-naming): see CpuPool
+  CpuId initiator_{0};
+  uint32_t issued_ = 0;                 // operations that were added
+  uint64_t held_pages_ = 0;             // base pages that `runs_` keeps from being used, all in all
+  ShootdownBatch* pool_next = nullptr;  // NOLINT(readability-identifier-naming): see CpuPool
+  Retired retired_{*this};
 
   FrameRunList runs_;   // owned: released after the flush and a grace period
   FrameRunList named_;  // not owned: what else the ranges translated to
-  VirtRange ranges_[kMaxRanges];
 };
 
 // One use of a batch, to wait for. May be asked at any time, from any thread.

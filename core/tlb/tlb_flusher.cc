@@ -92,20 +92,25 @@ bool TlbFlusher::DispatchAlone() {
 }
 
 std::optional<ShootdownTicket> TlbFlusher::DispatchForLater() {
+  return DispatchBatch(TlbSystem::Answers::kLater);
+}
+
+std::optional<ShootdownTicket> TlbFlusher::DispatchBatch(TlbSystem::Answers answers) {
   if (!pending()) return std::nullopt;
   std::optional<ShootdownTicket> ticket;
   if (batch_ != nullptr || !DispatchAlone()) {
     ShootdownBatch& all = batch();
     batch_ = nullptr;
-    ticket = system_->Dispatch(*pin_, *context_, all);
+    ticket = system_->Dispatch(*pin_, *context_, all, answers);
   }
   system_->rcu_.Relieve(*pin_);
   return ticket;
 }
 
 void TlbFlusher::Sync() {
-  Dispatch();
+  const std::optional<ShootdownTicket> last = DispatchBatch(TlbSystem::Answers::kAwaited);
   for (const ShootdownTicket& ticket : tickets_) system_->Wait(*pin_, ticket);
+  if (last) system_->Wait(*pin_, *last);
   tickets_.clear();
 }
 

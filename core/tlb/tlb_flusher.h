@@ -150,6 +150,7 @@ class [[nodiscard]] TlbFlusher {
   void Remember(ShootdownTicket ticket);
   // The batch, with all that is pending.
   ShootdownBatch& batch();
+  std::optional<ShootdownTicket> DispatchBatch(TlbSystem::Answers answers);
 
   TlbSystem* system_;
   TlbContext* context_;

@@ -168,6 +168,10 @@ class TlbSystem final : public CpuObserver {
   void RegisterMachineContext(TlbContext& context);
   void UnregisterMachineContext(TlbContext& context);
 
+  // Whether who dispatches a batch goes on, or waits for the acknowledgements next and so may be
+  // kept for as long as IpiBus::SpinUntil.
+  enum class Answers : uint8_t { kLater, kAwaited };
+
   // TlbFlusher. A dispatched batch is not the caller's any more; a ticket if there is something to
   // wait for.
   ShootdownBatch& TakeBatch(const CpuPin& pin, const TlbContext& context);
@@ -176,8 +180,9 @@ class TlbSystem final : public CpuObserver {
   // Releases a run of frames that no TLB has any more after a grace period.
   void RetireRun(const CpuPin& pin, FrameRun run, uint64_t held_pages);
   std::optional<ShootdownTicket> Dispatch(const CpuPin& pin, TlbContext& context,
-                                          ShootdownBatch& batch);
-  ShootdownTicket Shootdown(const CpuPin& pin, TlbContext& context, ShootdownBatch& batch);
+                                          ShootdownBatch& batch, Answers answers);
+  std::optional<ShootdownTicket> Shootdown(const CpuPin& pin, TlbContext& context,
+                                           ShootdownBatch& batch, Answers answers);
   void Wait(const CpuPin& pin, ShootdownTicket ticket);
   static uint64_t InFlight(const PerCpu& cpu) {
     // order: relaxed: a hint; who has to know asks the batch.

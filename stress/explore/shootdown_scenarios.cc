@@ -132,6 +132,50 @@ void RequestsOfTwo() {
              }});
 }
 
+struct Numbered final : IpiRequest {
+  sync::Plain<uint32_t> number;
+  uint32_t* handled = nullptr;  // the target's
+
+  void Handle(const CpuPin&) override {
+    model::Expect(number.Read() == *handled + 1, "requests are handled in the order of sending");
+    ++*handled;
+  }
+};
+
+// One CPU sends another one requests, in order, while that one polls, waits, and goes idle.
+void RequestsInOrder() {
+  CpuRegistry cpus(2);
+  IpiBus bus(cpus);
+  std::array<Numbered, 4> requests;
+  uint32_t handled = 0;
+  uint32_t sent = 0;
+  sync::Atomic<uint32_t> over(0);
+  {
+    const sync::Thread target([&] {
+      model::NameThread("target");
+      const CpuPin pin = Must(cpus.Pin(CpuId{1}));
+      bus.Poll(pin);
+      if (handled != 0) model::Reach("polled");
+      bus.WaitUntil(pin, [&] { return over.load(sync::relaxed) == 1; }, sync::kNoDeadline);
+    });
+    const sync::Thread sender([&] {
+      model::NameThread("sender");
+      const CpuPin pin = Must(cpus.Pin(CpuId{0}));
+      for (Numbered& request : requests) {
+        request.handled = &handled;
+        request.number.Write(sent + 1);
+        const Delivery delivery = bus.Send(CpuId{1}, &request);
+        if (delivery == Delivery::kIdle) continue;
+        ++sent;
+        model::Reach(delivery == Delivery::kQueued ? "kicked" : "coalesced");
+      }
+      over.store(1, sync::relaxed);
+      bus.Wake(CpuId{1});
+    });
+  }
+  model::Expect(handled == sent, "what was queued is handled");
+}
+
 // `range` is the page, or all that its table maps. Has found that a hardware walk loaded entries
 // with acquire; with that mutant the schedule is shootdown_cut:44t2.55r1.
 void AccessAgainstUnmap(VirtRange range) {
@@ -292,6 +336,11 @@ std::vector<model::Scenario> ShootdownScenarios() {
        .what = "two CPUs send a third one requests, and it waits for both",
        .body = &RequestsOfTwo,
        .must_reach = {"coalesced"}},
+      {.name = "ipi_order",
+       .what = "a CPU sends another one several requests, which handles them in their order",
+       .body = &RequestsInOrder,
+       .must_reach = {"kicked", "coalesced", "polled"},
+       .bound = 3},
       {.name = "shootdown_mutual",
        .what = "two CPUs flush the same space and sync with each other",
        .body = &SyncWithEachOther,

@@ -201,7 +201,7 @@ TEST_F(IpiBusTest, WakeEndsTheSleepOfAWaiter) {
         pin,
         [&] {
           // Past the spinning, so that the waiter is about to sleep, or does.
-          if (++looks == 60) stage.Reach(1);
+          if (++looks == 120) stage.Reach(1);
           return go.load(sync::seq_cst);
         },
         sync::kNoDeadline));
@@ -229,7 +229,7 @@ TEST_F(IpiBusTest, RequestEndsTheSleepOfAWaiterThatItConcerns) {
     EXPECT_TRUE(bus_.WaitUntil(
         pin,
         [&] {
-          if (++looks == 50) stage.Reach(1);
+          if (++looks == 110) stage.Reach(1);
           return fulfilled;
         },
         sync::kNoDeadline));

@@ -101,6 +101,8 @@ TEST_F(FramesHeldTest, SyncDoesNotWaitForTheGracePeriod) {
   cpu0_.Finish();
   EXPECT_TRUE(m_.InUse(frame_));
   cpu2_.Run([&](const CpuPin&) { section.reset(); });
+  // Retired by whichever acknowledged last.
+  PollRcu(cpu0_);
   PollRcu(cpu1_);
   EXPECT_FALSE(m_.InUse(frame_));
 }
