@@ -9,9 +9,12 @@
 
 #include "gtest/gtest.h"
 #include "paddock/arch/address.h"
+#include "paddock/concurrency/cpu.h"
+#include "paddock/concurrency/ipi_bus.h"
 #include "paddock/concurrency/rcu.h"
 #include "paddock/core/frame/frame.h"
 #include "paddock/core/frame/untyped.h"
+#include "paddock/core/tlb/tlb_flusher.h"
 #include "paddock/tests/scaling/line_recorder.h"
 #include "paddock/tests/scaling/scaling_world.h"
 #include "paddock/tests/support/status_checks.h"
@@ -179,6 +182,52 @@ TEST(Blocks, StayWithTheirCpu) {
   world.Record(use_block, 1);
   const Figure figure = world.Record(use_block, kTurns);
   EXPECT_EQ(figure.transfers, 0u) << figure.report;
+}
+
+// The word that the target polls; what else there is of a mailbox stays where it is.
+TEST(Request, PassesOneLineIfNothingIsPending) {
+  constexpr uint64_t kRounds = 64;
+  struct Nothing final : IpiRequest {
+    void Handle(const CpuPin&) override {}
+  } request;
+  ScalingWorld world(2, Spaces::kOneNeverRun);
+  LineRecorder recorder;
+  for (uint64_t i = 0; i < kRounds; ++i) {
+    world.cpus().On(0, [&](const CpuPin& pin) {
+      RecordingScope scope(recorder, pin.cpu().value);
+      EXPECT_EQ(world.machine().bus().Send(CpuId{1}, &request), Delivery::kQueued);
+    });
+    world.cpus().On(1, [&](const CpuPin& pin) {
+      RecordingScope scope(recorder, pin.cpu().value);
+      world.machine().Poll(pin);
+    });
+  }
+  EXPECT_EQ(recorder.shared_lines(), 1u) << recorder.Describe();
+  // To be written, to be looked at, to be cleared.
+  EXPECT_LE(recorder.transfers(), 3 * kRounds) << recorder.Describe();
+}
+
+// What the dispatch and the answer of one CPU cost if nobody waits: the batch ends there.
+TEST(SharedFlush, OfOnePageByOneOtherCpu) {
+  constexpr uint64_t kRounds = 1024;
+  ScalingWorld world(2, Spaces::kOneRunByAll);
+  LineRecorder recorder;
+  for (uint64_t i = 0; i < 2 * kRounds; ++i) {
+    if (i == kRounds) recorder.Clear();  // the pools are warm
+    world.cpus().On(0, [&](const CpuPin& pin) {
+      RecordingScope scope(recorder, pin.cpu().value);
+      TlbFlusher flusher(world.machine().tlb(), world.space(pin).tlb_context(), pin);
+      flusher.Issue(world.Page(pin, i % ScalingWorld::kPages));
+      flusher.Dispatch();
+    });
+    world.cpus().On(1, [&](const CpuPin& pin) {
+      RecordingScope scope(recorder, pin.cpu().value);
+      world.machine().Poll(pin);
+    });
+  }
+  const Figure figure{kRounds, recorder.touches(), recorder.transfers(), recorder.Describe()};
+  Report("one page flushed", 2, figure);
+  EXPECT_LE(figure.PerOperation(), 12) << figure.report;
 }
 
 // How much of it is the transport's: a request, its queue and a parker for each other CPU.
