@@ -126,7 +126,8 @@ class TlbSystem final : public CpuObserver {
     if (InFlight(cpu) > options_.in_flight_limit) [[unlikely]]
       ThrottleSlow(pin, cpu, deadline_ns);
   }
-  // What batches of this CPU keep that are not acknowledged by all.
+  // What batches of this CPU keep that are not acknowledged by all, but for one that a Sync spins
+  // for.
   uint64_t in_flight(const CpuPin& pin) const { return InFlight(per_cpu_.Get(pin)); }
 
   // Exact when nothing is in flight. `interrupts` and `interrupts_saved` count the built-in

@@ -244,6 +244,31 @@ void WritingAgainstPagingOut() {
              }});
 }
 
+// The same with a flush that is dispatched by Sync, whose dispatcher acknowledges last if it can.
+void WritingAgainstSync() {
+  SmallWorld world;
+  TlbContext context(world.tlb());
+  sync::Plain<int> contents;
+  {
+    const CpuPin pin = world.Pin(1);
+    world.tlb().Activate(pin, context);
+  }
+  sync::Atomic<uint32_t> awake(0);
+  world.Run({[&](const CpuPin& pin) {
+               sync::Spin([&] { return awake.load(sync::acquire) == 1; });
+               TlbFlusher flusher(world.tlb(), context, pin);
+               flusher.Issue(Pages(0, 1));
+               flusher.Sync();
+               contents.Read();
+             },
+             [&](const CpuPin& pin) {
+               awake.store(1, sync::release);
+               if (!world.bus().HasPending(CpuId{1})) contents.Write(1);
+               world.Poll(pin);
+               world.tlb().Deactivate(pin);
+             }});
+}
+
 // The CPU goes idle with the translation in its TLB, and wakes while the flush goes on.
 void WakingAgainstUnmap() {
   World world;
@@ -365,6 +390,10 @@ std::vector<model::Scenario> ShootdownScenarios() {
        .what = "a page is read after its flush, while a CPU writes to it",
        .body = &WritingAgainstPagingOut,
        .must_reach = {"writes", "has been told"},
+       .bound = 2},
+      {.name = "shootdown_sync",
+       .what = "the same, of a flush that its dispatcher ends",
+       .body = &WritingAgainstSync,
        .bound = 2},
       {.name = "shootdown_wake",
        .what = "an idle CPU wakes with a translation that is being flushed",
