@@ -2,6 +2,7 @@
 #ifndef PADDOCK_CONCURRENCY_CPU_SET_H_
 #define PADDOCK_CONCURRENCY_CPU_SET_H_
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <compare>
@@ -33,7 +34,8 @@ struct CpuId {
   friend constexpr std::strong_ordering operator<=>(CpuId, CpuId) = default;
 };
 
-// A value of 128 bytes; not thread-safe.
+// A value of 136 bytes; not thread-safe. What concerns all members costs a step for each 64 CPUs up to
+// the highest that was ever added.
 class CpuSet {
  public:
   constexpr CpuSet() = default;
@@ -46,28 +48,29 @@ class CpuSet {
     return all;
   }
 
-  constexpr void Add(CpuId cpu) { words_[Word(cpu)] |= Bit(cpu); }
+  constexpr void Add(CpuId cpu) {
+    words_[Word(cpu)] |= Bit(cpu);
+    used_ = std::max(used_, cpu.value / 64 + 1);
+  }
   constexpr void Remove(CpuId cpu) { words_[Word(cpu)] &= ~Bit(cpu); }
   constexpr bool Contains(CpuId cpu) const { return (words_[Word(cpu)] & Bit(cpu)) != 0; }
 
   constexpr bool Empty() const {
-    for (const uint64_t word : words_) {
-      if (word != 0) return false;
+    for (uint32_t i = 0; i < used_; ++i) {
+      if (words_[i] != 0) return false;
     }
     return true;
   }
   constexpr uint32_t Count() const {
     uint32_t count = 0;
-    for (const uint64_t word : words_) {
-      if (word != 0) count += static_cast<uint32_t>(std::popcount(word));
-    }
+    for (uint32_t i = 0; i < used_; ++i) count += static_cast<uint32_t>(std::popcount(words_[i]));
     return count;
   }
 
   // Calls `visit(CpuId)` for each member in ascending order.
   template <class Visit>
   constexpr void ForEach(Visit visit) const {
-    for (uint32_t i = 0; i < kWords; ++i) {
+    for (uint32_t i = 0; i < used_; ++i) {
       for (uint64_t word = words_[i]; word != 0; word &= word - 1) {
         visit(CpuId{i * 64 + static_cast<uint32_t>(std::countr_zero(word))});
       }
@@ -75,17 +78,20 @@ class CpuSet {
   }
 
   constexpr CpuSet& operator|=(const CpuSet& other) {
-    for (size_t i = 0; i < kWords; ++i) words_[i] |= other.words_[i];
+    for (uint32_t i = 0; i < other.used_; ++i) words_[i] |= other.words_[i];
+    used_ = std::max(used_, other.used_);
     return *this;
   }
   // Without the members of `other`.
   constexpr CpuSet& operator-=(const CpuSet& other) {
-    for (size_t i = 0; i < kWords; ++i) words_[i] &= ~other.words_[i];
+    for (uint32_t i = 0; i < std::min(used_, other.used_); ++i) words_[i] &= ~other.words_[i];
     return *this;
   }
   friend constexpr CpuSet operator|(CpuSet a, const CpuSet& b) { return a |= b; }
   friend constexpr CpuSet operator-(CpuSet a, const CpuSet& b) { return a -= b; }
-  friend constexpr bool operator==(const CpuSet&, const CpuSet&) = default;
+  friend constexpr bool operator==(const CpuSet& a, const CpuSet& b) {
+    return a.words_ == b.words_;
+  }
 
  private:
   friend class AtomicCpuSet;
@@ -97,6 +103,7 @@ class CpuSet {
   }
   static constexpr uint64_t Bit(CpuId cpu) { return uint64_t{1} << (cpu.value % 64); }
 
+  uint32_t used_ = 0;  // invariant: the words from here on are 0
   std::array<uint64_t, kWords> words_{};
 };
 
@@ -121,7 +128,8 @@ class AtomicCpuSet {
 
   CpuSet Load(sync::Order order) const {
     CpuSet set;
-    for (uint32_t i = 0; i * 64 < cpus_; ++i) set.words_[i] = words_[i].load(order);
+    set.used_ = (cpus_ + 63) / 64;
+    for (uint32_t i = 0; i < set.used_; ++i) set.words_[i] = words_[i].load(order);
     return set;
   }
 

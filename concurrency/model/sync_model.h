@@ -243,6 +243,8 @@ class Plain {
   T value_{};
 };
 
+inline void PrepareWrite(const void*) {}
+
 // Both let the others go first, once.
 void CpuRelax();
 void YieldThread();

@@ -52,6 +52,9 @@ std::optional<ShootdownTicket> TlbSystem::Dispatch(const CpuPin& pin, TlbContext
 
 std::optional<ShootdownTicket> TlbSystem::Shootdown(const CpuPin& pin, TlbContext& context,
                                                     ShootdownBatch& batch, Answers answers) {
+  // Counting waits for all stores before it, the batch's among them: the mailboxes' lines come
+  // meanwhile.
+  mailboxes_.Prepare(context.active_.Load(sync::relaxed));
   batch.generation_ = context.generation_.fetch_add(1, sync::seq_cst) + 1;
   CpuSet targets = context.active_.Load(sync::seq_cst);
   if (transport_scope_ == TransportScope::kOtherCpus) targets.Remove(pin.cpu());
