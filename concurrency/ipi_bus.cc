@@ -79,12 +79,9 @@ void IpiBus::PollSlow(const CpuPin& pin) {
   do {
     // order: acquire pairs with the release in Send.
     const uint64_t seen = box.state.load(sync::acquire) & ~kMore;
-    auto* const request = reinterpret_cast<IpiRequest*>(seen);
-    // Handling it ends with an answer in it.
-    sync::PrepareWrite(request);
     CountOne(box.kicks);
     CountOne(box.handled);
-    request->Handle(pin);
+    reinterpret_cast<IpiRequest*>(seen)->Handle(pin);
     // Only now, so that the sender's answer does not wait for this line. What comes meanwhile, the
     // same request again included, goes to the queue.
     uint64_t expected = seen;

@@ -54,6 +54,7 @@ std::optional<ShootdownTicket> TlbSystem::Shootdown(const CpuPin& pin, TlbContex
                                                     ShootdownBatch& batch, Answers answers) {
   // Counting waits for all stores before it, the batch's among them: the mailboxes' lines come
   // meanwhile.
+  // order: relaxed; only a guess at whom to tell.
   mailboxes_.Prepare(context.active_.Load(sync::relaxed));
   batch.generation_ = context.generation_.fetch_add(1, sync::seq_cst) + 1;
   CpuSet targets = context.active_.Load(sync::seq_cst);

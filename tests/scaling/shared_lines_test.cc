@@ -191,6 +191,7 @@ TEST(Request, PassesOneLineIfNothingIsPending) {
     void Handle(const CpuPin&) override {}
   } request;
   ScalingWorld world(2, Spaces::kOneNeverRun);
+  world.Settle();  // until then the other may be idle
   LineRecorder recorder;
   for (uint64_t i = 0; i < kRounds; ++i) {
     world.cpus().On(0, [&](const CpuPin& pin) {
