@@ -46,6 +46,13 @@ struct Removed {
   uint64_t pages = 0;
   uint64_t accessed_pages = 0;
   uint64_t dirty_pages = 0;
+
+  Removed& operator+=(const Removed& other) {
+    pages += other.pages;
+    accessed_pages += other.accessed_pages;
+    dirty_pages += other.dirty_pages;
+    return *this;
+  }
 };
 
 // One mapping whose property was changed: where, and what the property was, bits set by hardware up
@@ -234,9 +241,13 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // Adds a leaf that was removed to `removed`, and hands the frames that it owned to the flusher.
   // False: it owned none.
   ABSL_ATTRIBUTE_ALWAYS_INLINE inline bool GiveUpLeaf(const RawItem& raw, Removed& removed);
-  // Adds what `table` maps to `removed`. Returns the frames that go with it: tables, itself
-  // included, and what the items own.
-  uint64_t CountTable(Node<F> table, int level, PropertyMemo<F>& memo, Removed& removed) const;
+  // What a table maps, and the frames that go with it: tables, itself included, and what the items
+  // own.
+  struct Subtree {
+    Removed mapped;
+    uint64_t frames = 0;
+  };
+  Subtree CountTable(Node<F> table, int level) const;
   // Clears the leaf at `index` of the current node, hands what it owned to the flusher, and adds it
   // to `removed`. Whether its address must be flushed.
   template <typename Level>

@@ -62,15 +62,15 @@ Pte CursorMut<C>::Remove(Pte old_entry, Pte replacement, Removed& removed) {
 
   if (F::Kind(replaced, level_) == EntryKind::kTable) {
     const Node<F> table = Node<F>::Child(this->env().frames(), replaced, level_);
-    PropertyMemo<F> memo;
-    const uint64_t held = CountTable(table, level_ - 1, memo, removed);
+    const Subtree cut = CountTable(table, level_ - 1);
+    removed += cut.mapped;
     if (live) {
       flusher_.Issue(this->EntryRange(level_));
       NameTable(table, level_ - 1);
     }
     RangeLock<C>::AbandonSubtree(this->env(), table, level_ - 1);
     // What the subtree owns goes with its top node, after the flush and a grace period.
-    flusher_.Retire(FrameRun{F::Address(replaced, level_), 1}, held);
+    flusher_.Retire(FrameRun{F::Address(replaced, level_), 1}, cut.frames);
     return replaced;
   }
   if (live && F::FlushFor(replaced, replacement, level_) == FlushNeed::kRequired) {
@@ -99,21 +99,23 @@ void CursorMut<C>::CountLeaf(const RawItem& raw, Removed& removed) const {
 }
 
 template <PageTableConfig C>
-uint64_t CursorMut<C>::CountTable(Node<F> table, int level, PropertyMemo<F>& memo,
-                                  Removed& removed) const {
-  uint64_t held = 1;
-  const auto count = [&](uint64_t, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-    if (F::Kind(pte, level) == EntryKind::kLeaf) {
-      const RawItem raw = memo.RawOf(pte, level);
-      CountLeaf(raw, removed);
-      held += FramesOf(raw).pages;
+typename CursorMut<C>::Subtree CursorMut<C>::CountTable(Node<F> table, int level) const {
+  Subtree sum{.frames = 1};
+  PropertyMemo<F> memo;
+  const auto count = [&](auto at, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+    if (F::Kind(pte, at) == EntryKind::kLeaf) {
+      const RawItem raw = memo.RawOf(pte, at);
+      CountLeaf(raw, sum.mapped);
+      sum.frames += FramesOf(raw).pages;
     } else {
-      const Node<F> child = Node<F>::Child(this->table_->env().frames(), pte, level);
-      held += CountTable(child, level - 1, memo, removed);
+      const Node<F> child = Node<F>::Child(this->table_->env().frames(), pte, at);
+      const Subtree below = CountTable(child, at - 1);
+      sum.mapped += below.mapped;
+      sum.frames += below.frames;
     }
   };
   table.ForEachPresent(0, Geo::Entries(level) - 1, level, count);
-  return held;
+  return sum;
 }
 
 template <PageTableConfig C>
@@ -158,11 +160,11 @@ void CursorMut<C>::RemoveLeaves(uint64_t limit, Removed& removed) {
 template <PageTableConfig C>
 void CursorMut<C>::NameTable(Node<F> table, int level) {
   if (!flusher_.names_frames()) return;
-  table.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](uint64_t, Pte pte) {
-    if (F::Kind(pte, level) == EntryKind::kLeaf) {
-      flusher_.Name(MappedFramesOf({F::Address(pte, level), level, F::Property(pte, level)}));
+  table.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](int at, Pte pte) {
+    if (F::Kind(pte, at) == EntryKind::kLeaf) {
+      flusher_.Name(MappedFramesOf({F::Address(pte, at), at, F::Property(pte, at)}));
     } else {
-      NameTable(Node<F>::Child(this->env().frames(), pte, level), level - 1);
+      NameTable(Node<F>::Child(this->env().frames(), pte, at), at - 1);
     }
   });
 }

@@ -109,7 +109,7 @@ class RangeLock {
     // order: relaxed; the release of the granules publishes it to whoever claims one of them next.
     top.slot().stray.store(1, sync::relaxed);
     if (level > 1) {
-      top.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](uint64_t, Pte pte) {
+      top.ForEachPresent(0, Geo::Entries(level) - 1, level, [&](int, Pte pte) {
         if (F::Kind(pte, level) != EntryKind::kTable) return;
         AbandonSubtree(env, Node<F>::Child(env.frames(), pte, level), level - 1);
       });

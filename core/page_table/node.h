@@ -18,6 +18,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "absl/status/statusor.h"
 #include "paddock/arch/address.h"
@@ -157,22 +158,18 @@ class Node {
     if (emptied != 0) slot_->occupancy.fetch_and(~emptied, sync::relaxed);
   }
 
-  // Calls `visit(index, entry)` for every present entry from `first` to `last`, ascending, skipping
-  // granules that are known to be empty without looking at their entries.
+  // Calls `visit(level, entry)` for every present entry from `first` to `last`, ascending, skipping
+  // granules that are known to be empty without looking at their entries. `level` is a constant in
+  // a leaf table.
   template <typename Visit>
   void ForEachPresent(uint64_t first, uint64_t last, int level, Visit visit) const {
-    // order: relaxed; the caller holds the granules, or nobody else knows the node any more.
-    uint64_t granules = slot_->occupancy.load(sync::relaxed) & Granules(first, last, level);
-    const uint64_t per_granule = Geo::EntriesPerGranule(level);
-    for (; granules != 0; granules &= granules - 1) {
-      const uint64_t granule = static_cast<uint64_t>(std::countr_zero(granules)) * per_granule;
-      const uint64_t end = std::min(last + 1, granule + per_granule);
-      for (uint64_t i = std::max(first, granule); i < end; ++i) {
-        if (const Pte pte = Load(i); F::Kind(pte, level) != EntryKind::kAbsent) visit(i, pte);
-      }
+    if (level == 1) {
+      ForEachPresentOf(std::integral_constant<int, 1>(), first, last, visit);
+    } else {
+      ForEachPresentOf(level, first, last, visit);
     }
   }
-  // The same, descending.
+  // Calls `visit(index, entry)` for the same entries, descending.
   template <typename Visit>
   void ForEachPresentDown(uint64_t first, uint64_t last, int level, Visit visit) const {
     // order: relaxed, as in ForEachPresent.
@@ -190,6 +187,20 @@ class Node {
   }
 
  private:
+  template <typename Level, typename Visit>
+  void ForEachPresentOf(Level level, uint64_t first, uint64_t last, Visit& visit) const {
+    // order: relaxed; the caller holds the granules, or nobody else knows the node any more.
+    uint64_t granules = slot_->occupancy.load(sync::relaxed) & Granules(first, last, level);
+    const uint64_t per_granule = Geo::EntriesPerGranule(level);
+    for (; granules != 0; granules &= granules - 1) {
+      const uint64_t granule = static_cast<uint64_t>(std::countr_zero(granules)) * per_granule;
+      const uint64_t end = std::min(last + 1, granule + per_granule);
+      for (uint64_t i = std::max(first, granule); i < end; ++i) {
+        if (const Pte pte = Load(i); F::Kind(pte, level) != EntryKind::kAbsent) visit(level, pte);
+      }
+    }
+  }
+
   // Whether one of the entries `from` to `end` - 1 is not absent.
   bool HoldsAny(uint64_t from, uint64_t end) const {
     for (uint64_t i = from; i < end; ++i) {

@@ -43,14 +43,14 @@ struct NodeMeta {
     PropertyMemo<F> memo;
     // Neighbours are released together: they go back as blocks, not one by one.
     FrameRun dead;
-    const auto drop_entry = [&](uint64_t, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      if (F::Kind(pte, level) == EntryKind::kTable) {
-        frames.Release(FrameRun{F::Address(pte, level), 1});
+    const auto drop_entry = [&](auto at, Pte pte) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      if (F::Kind(pte, at) == EntryKind::kTable) {
+        frames.Release(FrameRun{F::Address(pte, at), 1});
         return;
       }
-      const RawItem raw = memo.RawOf(pte, level);
+      const RawItem raw = memo.RawOf(pte, at);
       if (!config.IsTracked(raw)) return;
-      const FrameRun run{raw.frame, Geo::EntrySpan(level) / kPageSize};
+      const FrameRun run{raw.frame, Geo::EntrySpan(at) / kPageSize};
       // Hardware may have set these until the flush that preceded the release was acknowledged.
       frames.MarkAccessedDirty(run, raw.property.flags);
       if (dead.Join(run)) return;
