@@ -34,8 +34,8 @@ struct CpuId {
   friend constexpr std::strong_ordering operator<=>(CpuId, CpuId) = default;
 };
 
-// A value of 136 bytes; not thread-safe. What concerns all members costs a step for each 64 CPUs up to
-// the highest that was ever added.
+// A value of 136 bytes; not thread-safe. What concerns all members costs a step for each 64 CPUs up
+// to the highest that was ever added.
 class CpuSet {
  public:
   constexpr CpuSet() = default;

@@ -79,7 +79,6 @@ void IpiBus::PollSlow(const CpuPin& pin) {
   do {
     // order: acquire pairs with the release in Send.
     const uint64_t seen = box.state.load(sync::acquire) & ~kMore;
-    CountOne(box.kicks);
     CountOne(box.handled);
     reinterpret_cast<IpiRequest*>(seen)->Handle(pin);
     // Only now, so that the sender's answer does not wait for this line. What comes meanwhile, the
@@ -89,6 +88,7 @@ void IpiBus::PollSlow(const CpuPin& pin) {
     if (!box.state.compare_exchange(expected, kNothing, sync::relaxed, sync::relaxed)) {
       HandleQueue(pin, box);
     }
+    CountOne(box.kicks);
   } while (HasPending(pin.cpu()));
   box.handling = false;
 }
@@ -110,9 +110,9 @@ void IpiBus::HandleQueue(const CpuPin& pin, Mailbox& box) {
 bool IpiBus::Sleep(const CpuPin& pin, uint64_t deadline_ns) {
   Mailbox& box = mailboxes_.Get(pin);
   uint64_t expected = kNothing;
-  // race: a request cannot get lost between the last look and the sleep: all who change the state
-  //   do so by exchanges. A sender that comes before the mark makes this one fail; one that comes
-  //   after it sees it, and unparks.
+  // race: a request cannot get lost between the last look and the sleep: all others who change the
+  //   state do so by exchanges. A sender that comes before the mark makes this one fail; one that
+  //   comes after it sees it, and unparks.
   // order: relaxed, both: the requests are read by PollSlow, and the parker orders the wake-up.
   if (!box.state.compare_exchange(expected, kParked, sync::relaxed, sync::relaxed)) return true;
   const bool in_time = box.parker.ParkUntil(deadline_ns);

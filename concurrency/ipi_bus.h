@@ -151,7 +151,8 @@ class IpiBus final : public CpuObserver {
   // pile up.
   struct Mailbox {
     // Changed from kNothing by whoever sends and by the owner, to kIdle and back only under `lock`,
-    // and while it has kMore only under `lock`.
+    // and while it has kMore only under `lock`; to kParked and back by the owner, from kParked to a
+    // request under `lock`.
     sync::Atomic<uint64_t> state{kIdle};
     sync::Parker parker;
     mutable SpinLock lock;

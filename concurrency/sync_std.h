@@ -118,8 +118,8 @@ inline void CpuRelax() {
 // its way, exclusively, while the thread goes on. Any address; changes nothing.
 inline void PrepareWrite(const void* at) {
 #if defined(__x86_64__)
-  // Not __builtin_prefetch, which may make it a fetch for reading. Without the instruction's feature
-  // a processor takes it for no operation.
+  // Not __builtin_prefetch, which may make it a fetch for reading. Without the instruction's
+  // feature a processor takes it for no operation.
   asm volatile("prefetchw (%0)" : : "r"(at));
 #else
   __builtin_prefetch(at, /*rw=*/1);

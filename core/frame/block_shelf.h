@@ -2,7 +2,7 @@
 //
 // The free blocks of more than one frame that a CPU gave back last: it gets them again, and with
 // them the slots that are in its cache. Buddies merge, so that a run that was taken in pieces does
-// not stay in pieces.
+// not stay in pieces (of two frames and more).
 //
 // Thread safety: any thread, for the allocator takes from every CPU's shelf when it has nothing
 // else. Cost: a lock that only the owner takes as a rule, and a look at up to kMaxBlocks blocks,
@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "paddock/arch/address.h"
@@ -25,8 +26,8 @@ namespace paddock {
 
 class BlockShelf {
  public:
-  // What an unaligned run of 512 frames falls into.
-  static constexpr uint32_t kMaxBlocks = 18;
+  // A run of 512 frames falls into ten blocks at most, of which eight have more than one frame.
+  static constexpr uint32_t kMaxBlocks = 16;
 
   // 2^order frames, aligned to their size.
   struct Block {
@@ -42,7 +43,7 @@ class BlockShelf {
   uint32_t frames() const { return frames_.load(sync::relaxed); }
 
   // Puts the block in and merges it with buddies, up to blocks of `largest` frames. False if there
-  // would be more than twice as many frames, or more than kMaxBlocks blocks.
+  // would be more than twice as many frames, or if there are kMaxBlocks blocks.
   bool Put(Block block, uint32_t largest) {
     SpinLockGuard guard(lock_);
     if (count_ == kMaxBlocks || frames() + block.frames() > 2 * largest) return false;
@@ -56,18 +57,30 @@ class BlockShelf {
     return true;
   }
 
-  // The block that was put in last of those of order `least` to `most`.
+  // One of the smallest blocks of order `least` to `most`.
   std::optional<Block> Take(int least, int most) {
     if (frames() == 0) return std::nullopt;
     SpinLockGuard guard(lock_);
-    for (uint32_t i = count_; i-- > 0;) {
-      const Block found = blocks_[i];
-      if (found.order < least || found.order > most) continue;
-      blocks_[i] = blocks_[--count_];
-      SetFrames(frames() - found.frames());
-      return found;
+    uint32_t best = count_;
+    for (uint32_t i = 0; i < count_; ++i) {
+      const int order = blocks_[i].order;
+      if (order < least || order > most) continue;
+      if (best == count_ || order <= blocks_[best].order) best = i;
     }
-    return std::nullopt;
+    if (best == count_) return std::nullopt;
+    const Block found = blocks_[best];
+    blocks_[best] = blocks_[--count_];
+    SetFrames(frames() - found.frames());
+    return found;
+  }
+
+  // Copies all blocks to `blocks` and forgets them. Returns how many there were.
+  uint32_t TakeAll(std::array<Block, kMaxBlocks>& blocks) {
+    if (frames() == 0) return 0;
+    SpinLockGuard guard(lock_);
+    blocks = blocks_;
+    SetFrames(0);
+    return std::exchange(count_, 0);
   }
 
  private:

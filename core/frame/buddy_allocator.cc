@@ -58,15 +58,17 @@ std::optional<PhysAddr> BuddyAllocator::AllocateSlow(int order) {
   if (cpu) {
     if (const auto kept = shelves_.At(*cpu).Take(order, order)) return kept->start;
   }
-  std::optional<PhysAddr> block = AllocateShared(order);
-  if (!block && cpu && Reclaim(*cpu)) block = AllocateShared(order);
-  return block;
+  if (const auto block = AllocateShared(order, Shelves::kLeave)) return block;
+  if (cpu) Reclaim(*cpu);
+  return AllocateShared(order, Shelves::kEmpty);
 }
 
-std::optional<PhysAddr> BuddyAllocator::AllocateShared(int order) {
+std::optional<PhysAddr> BuddyAllocator::AllocateShared(int order, Shelves shelves) {
   SpinLockGuard guard(lock_);
   std::optional<uint32_t> block = free_.Take(order);
-  if (!block && ClearShelves()) block = free_.Take(order);
+  for (uint32_t next = 0; !block && shelves == Shelves::kEmpty && ClearNextShelf(next);) {
+    block = free_.Take(order);
+  }
   if (!block) return std::nullopt;
   CountTaken(uint64_t{1} << order);
   return AddressOf(*block);
@@ -75,9 +77,10 @@ std::optional<PhysAddr> BuddyAllocator::AllocateShared(int order) {
 bool BuddyAllocator::AllocateAt(PhysAddr address) {
   SpinLockGuard guard(lock_);
   const uint32_t frame = FrameOf(address);
-  if (!free_.TakeFrame(frame) && !(ClearShelves() && free_.TakeFrame(frame))) return false;
-  CountTaken(1);
-  return true;
+  bool taken = free_.TakeFrame(frame);
+  for (uint32_t next = 0; !taken && ClearNextShelf(next);) taken = free_.TakeFrame(frame);
+  if (taken) CountTaken(1);
+  return taken;
 }
 
 void BuddyAllocator::Free(PhysAddr block, int order) {
@@ -115,17 +118,20 @@ void BuddyAllocator::MakeRoom(MagazinePair& pair) {
   pair.Exchange();
 }
 
-void BuddyAllocator::Refill(CpuId cpu, Magazine& magazine) {
-  // When memory runs short, the last frames are not hidden in one CPU's magazine.
+uint32_t BuddyAllocator::Wanted() const {
   const uint64_t share = shared_free_.Get() / (uint64_t{2} * cpus_.size()) + 1;
-  const uint32_t wanted = static_cast<uint32_t>(std::min<uint64_t>(magazine_capacity_, share));
-  if (RefillFromShelf(cpu, magazine, wanted) != 0) return;
+  return static_cast<uint32_t>(std::min<uint64_t>(magazine_capacity_, share));
+}
+
+void BuddyAllocator::Refill(CpuId cpu, Magazine& magazine) {
+  if (RefillFromShelf(cpu, magazine, Wanted()) != 0) return;
   SpinLockGuard guard(lock_);
   uint32_t taken = 0;
-  while (taken < wanted) {
+  for (uint32_t next = 0, wanted = Wanted(); taken < wanted;) {
     const std::optional<FreeLists::Block> block = free_.TakeUpTo(wanted - taken);
     if (!block) {
-      if (taken > 0 || !ClearShelves()) break;
+      if (taken > 0 || !ClearNextShelf(next)) break;
+      wanted = Wanted();
       continue;
     }
     const uint32_t frames = uint32_t{1} << block->order;
@@ -154,28 +160,30 @@ void BuddyAllocator::Flush(Magazine& magazine) {
   CountReturned(count);
 }
 
-bool BuddyAllocator::Reclaim(CpuId cpu) {
+void BuddyAllocator::Reclaim(CpuId cpu) {
   MagazinePair& pair = magazines_.At(cpu);
-  if (pair.count() == 0) return false;
+  if (pair.count() == 0) return;
   Flush(pair.loaded());
   Flush(pair.previous());
-  return true;
 }
 
-bool BuddyAllocator::ClearShelves() {
-  bool any = false;
-  for (uint32_t cpu = 0; cpu < shelves_.size(); ++cpu) any |= Clear(shelves_.At(CpuId{cpu}));
-  return any;
+bool BuddyAllocator::ClearNextShelf(uint32_t& next) {
+  while (next < shelves_.size()) {
+    if (Clear(shelves_.At(CpuId{next++}))) return true;
+  }
+  return false;
 }
 
 bool BuddyAllocator::Clear(BlockShelf& shelf) {
+  std::array<BlockShelf::Block, BlockShelf::kMaxBlocks> blocks;
+  const uint32_t count = shelf.TakeAll(blocks);
   uint32_t frames = 0;
-  while (const std::optional<BlockShelf::Block> block = shelf.Take(0, kMaxFrameOrder)) {
-    free_.Insert(FrameOf(block->start), block->order);
-    frames += block->frames();
+  for (uint32_t i = 0; i < count; ++i) {
+    free_.Insert(FrameOf(blocks[i].start), blocks[i].order);
+    frames += blocks[i].frames();
   }
   CountReturned(frames);
-  return frames != 0;
+  return count != 0;
 }
 
 void BuddyAllocator::CountTaken(uint64_t frames) {
@@ -203,7 +211,8 @@ uint64_t BuddyAllocator::peak_used_pages() const { return peak_used_.Get(); }
 void BuddyAllocator::DrainMagazines() {
   for (uint32_t cpu = 0; cpu < magazines_.size(); ++cpu) Reclaim(CpuId{cpu});
   SpinLockGuard guard(lock_);
-  ClearShelves();
+  for (uint32_t next = 0; ClearNextShelf(next);) {
+  }
 }
 
 }  // namespace paddock

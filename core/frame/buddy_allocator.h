@@ -13,10 +13,11 @@
 // not take the lock each time (J. Bonwick, J. Adams, "Magazines and Vmem", USENIX 2001). Threads
 // without a CPU use the buddy system directly.
 //
-// Blocks of more frames, up to a magazine full, wait on the CPU's shelf for the next request of that
-// size, or fill a magazine. So a CPU that maps and unmaps goes on using the frames, and the slots,
-// that it has in its cache. A shelf has a lock: whoever finds too little in the buddy system first
-// empties all shelves into it, where blocks merge, so that no allocation fails for one.
+// Blocks of more frames, up to a magazine full, wait on the CPU's shelf for the next request of
+// that size, or fill a magazine. So a CPU that maps and unmaps goes on using the frames, and the
+// slots, that it has in its cache. A shelf has a lock: whoever finds too little in the buddy system
+// empties one shelf after the other into it, where blocks merge, so that no allocation fails for
+// what lies on a shelf all the while.
 //
 // Free blocks are linked through the slots of their first frames; no other memory is written, and
 // creating the allocator touches one slot per block.
@@ -24,9 +25,10 @@
 // Thread safety: every function from any thread; DrainMagazines needs quiet. Failure: nullopt.
 // Frames in the magazines of other CPUs are not found: at most an eighth of the memory, usually
 // 1,024 frames per CPU. Frames in those of the calling CPU are given back before an allocation
-// fails. Cost: a few nanoseconds for a single frame on a pinned CPU, an uncontended lock for a block
-// from its shelf, all of it on lines of that CPU; otherwise the lock that all share and up to
-// kMaxFrameOrder splits or merges.
+// fails. Cost: a few nanoseconds for a single frame on a pinned CPU, an uncontended lock for a
+// block from its shelf, all of it on lines of that CPU; otherwise the lock that all share and up to
+// kMaxFrameOrder splits or merges; under that lock a look at the shelf of every CPU before an
+// allocation fails.
 
 #ifndef PADDOCK_CORE_FRAME_BUDDY_ALLOCATOR_H_
 #define PADDOCK_CORE_FRAME_BUDDY_ALLOCATOR_H_
@@ -81,14 +83,19 @@ class BuddyAllocator final : public FrameAllocator {
   void FreeShared(PhysAddr block, int order);
   // Loads a magazine that is not full. Precondition: the loaded one is.
   void MakeRoom(MagazinePair& pair);
-  std::optional<PhysAddr> AllocateShared(int order);
+  enum class Shelves : uint8_t { kLeave, kEmpty };
+  std::optional<PhysAddr> AllocateShared(int order, Shelves shelves);
+  // How many frames a CPU takes at once. When memory runs short, the last ones are not hidden in
+  // one CPU's magazine.
+  uint32_t Wanted() const;
   void Refill(CpuId cpu, Magazine& magazine);
   // Returns the number of frames.
   uint32_t RefillFromShelf(CpuId cpu, Magazine& magazine, uint32_t wanted);
   void Flush(Magazine& magazine);
-  bool Reclaim(CpuId cpu);
-  // Empties all shelves, or one, into the lists. Whether there was anything.
-  bool ClearShelves() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void Reclaim(CpuId cpu);
+  // Empties shelves into the lists, from that of the CPU `next` on, until there was anything in
+  // one; `next` is then the one behind it. False: in none.
+  bool ClearNextShelf(uint32_t& next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   bool Clear(BlockShelf& shelf) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CountTaken(uint64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CountReturned(uint64_t frames) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);

@@ -36,7 +36,7 @@ class FrameAllocator {
   // allocator.
   virtual bool AllocateAt(PhysAddr address) = 0;
 
-  // Gives back an aligned block: one that was allocated, or a part of one.
+  // Gives back an aligned block, all of whose frames were allocated, together or not.
   virtual void Free(PhysAddr block, int order) = 0;
 
   // Frames that could be allocated one by one. Exact when no call is in progress.

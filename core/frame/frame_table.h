@@ -57,7 +57,8 @@ struct FrameRun {
   PhysAddr start;
   uint64_t pages = 0;
 
-  // Adds the frames of `run`, if that gives one run; else false, and nothing changes.
+  // Adds the frames of `run`, if that gives one run; else false, and nothing changes. A run of no
+  // frames lies where it starts.
   bool Join(FrameRun run) {
     if (start.Plus(pages * kPageSize) != run.start) {
       if (run.start.Plus(run.pages * kPageSize) != start) return false;

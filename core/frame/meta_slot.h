@@ -86,8 +86,9 @@ struct alignas(64) MetaSlot {
   uint32_t spare;
 
   // The metadata object while in use: written by owners as its type allows. Of page-table nodes: a
-  // bit per granule whose lock has moved, set by its holder, read under a claim or in a section. While the frame is the
-  // start of a free block, the block's links: protected by the buddy allocator's lock.
+  // bit per granule whose lock has moved, set by its holder, read under a claim or in a section.
+  // While the frame is the start of a free block, the block's links: protected by the buddy
+  // allocator's lock.
   alignas(8) std::byte payload[8];
 };
 

@@ -5,8 +5,8 @@
 //   absl::StatusOr<CursorMut<C>> cursor = table.OpenCursorMut(pin, range);
 //   RETURN_IF_ERROR(cursor->Map(std::move(item)));       // maps where it stands, moves past it
 //   RETURN_IF_ERROR(cursor->Jump(range.start));
-//   absl::StatusOr<Removed> removed = cursor->Unmap(range.size());
-//   cursor->flusher().Sync();                            // only if the caller must know it is done
+//   absl::StatusOr<Removed> removed = cursor->Unmap(range.size(), FlushDispatch::kByCaller);
+//   cursor->flusher().Sync();          // to know that it is done; else Unmap(range.size()) alone
 //
 // Everything done through one cursor is one transaction: no other cursor sees a part of it.
 // Lock-free walks and hardware do see each step: at every address the old mapping, then the new
@@ -123,8 +123,8 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // Applies `change` to the property of the next mapping within `length` bytes, splits a huge page
   // that is only partly inside, moves past it and returns it. If the change needs a flush it is
   // issued, not dispatched: call flusher().Dispatch(), or leave it to the destructor. `change` must
-  // be a pure function; if hardware sets bits meanwhile it is called again, and whether the format
-  // can express what it returns must not depend on those bits. Errors as Unmap, and
+  // be a pure function; it may be called more than once for a mapping, and whether the format can
+  // express what it returns must not depend on bits that hardware sets. Errors as Unmap, and
   // INVALID_ARGUMENT if the format cannot express the new property, or it differs in software bits
   // that the configuration has reserved.
   absl::StatusOr<std::optional<Protected>> ProtectNext(uint64_t length, PropertyChange change);

@@ -42,7 +42,6 @@ Pte CursorMut<C>::Break() {
   } else {
     NameLeaf(broken);
   }
-  flusher_.Dispatch();
   flusher_.Sync();
   return broken;
 }

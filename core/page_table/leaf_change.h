@@ -50,9 +50,9 @@ class LeafChange {
     return leaf ^ difference_;
   }
 
-  // Of the leaf that was applied to last: the bits in which the result differs, why the format cannot
-  // express it, its property, the software bits in which that differs, whether it may replace the
-  // leaf while other CPUs walk, and what flush it needs then.
+  // Of the leaf that was applied to last: the bits in which the result differs, why the format
+  // cannot express it, its property, the software bits in which that differs, whether it may
+  // replace the leaf while other CPUs walk, and what flush it needs then.
   Pte difference() const { return difference_; }
   EncodeError error() const { return error_; }
   PageProperty property() const { return property_; }

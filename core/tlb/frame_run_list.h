@@ -35,17 +35,6 @@ class FrameRunList {
   FrameRunList(const FrameRunList&) = delete;
   FrameRunList& operator=(const FrameRunList&) = delete;
 
-  // Makes `run` part of `before`, if they are neighbours. Neither is empty.
-  static bool Join(FrameRun& before, FrameRun run) {
-    if (run.start.Plus(run.pages * kPageSize) == before.start) {
-      before.start = run.start;
-    } else if (before.start.Plus(before.pages * kPageSize) != run.start) {
-      return false;
-    }
-    before.pages += run.pages;
-    return true;
-  }
-
   bool empty() const { return inline_count_ == 0; }
 
   void Add(const CpuPin& pin, CpuPool<FrameRunChunk>& chunks, FrameRun run) {

@@ -20,9 +20,10 @@ void MailboxTransport::Deliver(const CpuSet& targets, ShootdownBatch& batch, con
         //   target: drains its mailbox     | sender: counts the flush in the generation
         //   target: becomes idle           | sender: sees idle, does not send
         //   target: wakes, compares generations
-        // Both lock the mailbox: for the emptying together with the idle mark, and for the look at
-        // the mark together with the queueing. A request is therefore handled before the CPU is
-        // idle, or it is not queued; it is never left in a mailbox that nobody reads. Whatever was
+        // Both change one word by an exchange: to idle only from "nothing pending", to a request
+        // only from what is not idle. A request is therefore handled before the CPU is idle, or it
+        // is refused; it is never left in a mailbox that nobody reads. Who is refused looks under
+        // the mailbox's lock, which orders the look before the target's OnWake. Whatever was
         // not queued is made up for by the comparison: see race 3 in tlb_system.cc.
         idle_.Add(from, 1);
         batch.Acknowledge(from);

@@ -4,8 +4,8 @@
 // handles it at its next interrupt point. An idle CPU gets nothing and looks at generations when it
 // wakes.
 //
-// Thread safety: Deliver from any CPU. Cost: per target one lock of its mailbox and, if nothing was
-// pending there, one kick.
+// Thread safety: Deliver from any CPU. Cost: per target one compare-exchange in its mailbox, or its
+// lock if something is pending there, or the target sleeps or is idle.
 
 #ifndef PADDOCK_CORE_TLB_MAILBOX_TRANSPORT_H_
 #define PADDOCK_CORE_TLB_MAILBOX_TRANSPORT_H_

@@ -22,7 +22,7 @@ bool TlbSystem::FlushAlone(const CpuPin& pin, const TlbContext& context, VirtRan
   if (options_.full_flush_threshold == 0 || !IsAlone(pin, context)) return false;
   issued_.Add(pin, issued);
   batches_.Add(pin, 1);
-  // order: relaxed: only this CPU joins and leaves for itself.
+  // order: relaxed: only this CPU joins and leaves for itself, or the constructor for all.
   if (!context.holders_.Contains(pin.cpu(), sync::relaxed)) return true;
   PerCpu& cpu = per_cpu_.Get(pin);
   if (context.scope() == TlbScope::kMachine) {
@@ -52,10 +52,12 @@ std::optional<ShootdownTicket> TlbSystem::Dispatch(const CpuPin& pin, TlbContext
 
 std::optional<ShootdownTicket> TlbSystem::Shootdown(const CpuPin& pin, TlbContext& context,
                                                     ShootdownBatch& batch, Answers answers) {
-  // Counting waits for all stores before it, the batch's among them: the mailboxes' lines come
-  // meanwhile.
-  // order: relaxed; only a guess at whom to tell.
-  mailboxes_.Prepare(context.active_.Load(sync::relaxed));
+  if (&transport_ == &mailboxes_) {
+    // Counting waits for all stores before it, the batch's among them: the mailboxes' lines come
+    // meanwhile.
+    // order: relaxed; only a guess at whom to tell.
+    mailboxes_.Prepare(context.active_.Load(sync::relaxed));
+  }
   batch.generation_ = context.generation_.fetch_add(1, sync::seq_cst) + 1;
   CpuSet targets = context.active_.Load(sync::seq_cst);
   if (transport_scope_ == TransportScope::kOtherCpus) targets.Remove(pin.cpu());
@@ -63,11 +65,15 @@ std::optional<ShootdownTicket> TlbSystem::Shootdown(const CpuPin& pin, TlbContex
   // done.
   // order: relaxed; the transport publishes the batch to its targets.
   batch.pending_.store(targets.Count() + 1, sync::relaxed);
-  if (transport_scope_ == TransportScope::kEveryBatch || !targets.Empty()) {
+  if (transport_scope_ == TransportScope::kEveryBatch) {
+    // This CPU is one of the targets, which may be acknowledged at once.
+    Flush(pin, batch);
     transport_.Deliver(targets, batch, pin);
+  } else {
+    if (!targets.Empty()) transport_.Deliver(targets, batch, pin);
+    // While the request is on its way.
+    Flush(pin, batch);
   }
-  // While the request is on its way.
-  Flush(pin, batch);
   CpuSet lazy = context.holders_.Load(sync::seq_cst) - targets;
   lazy.Remove(pin.cpu());
   lazy_skips_.Add(pin, lazy.Count());

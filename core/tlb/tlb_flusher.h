@@ -7,8 +7,8 @@
 //   const Pte old = entry.Exchange(kAbsent, sync::seq_cst);  // first change the entry,
 //   flusher.Issue(range);                       // then say which addresses it translated
 //   flusher.Retire(FrameRun{FrameOf(old), 1});  // and give up what it owned
-//   flusher.Dispatch();                         // one request per CPU for all of it
-//   flusher.Sync();                             // only if the caller must know that it is done
+//   flusher.Dispatch();                         // one request per CPU for all of it; or, if the
+//   flusher.Sync();                             // caller must know that it is done, Sync alone
 //
 // Retired frames are released when every CPU that could reach them through a TLB has flushed and an
 // RCU grace period has passed since, never earlier, with or without Sync. A page table that was cut
@@ -138,7 +138,7 @@ class [[nodiscard]] TlbFlusher {
     return true;
   }
   bool Keep(FrameRun run) {
-    if (run_.pages != 0) return FrameRunList::Join(run_, run);
+    if (run_.pages != 0) return run_.Join(run);
     run_ = run;
     return true;
   }

@@ -134,7 +134,7 @@ class TlbSystem final : public CpuObserver {
   // transport.
   TlbStats stats() const;
 
-  // Batches and chunks that were ever allocated: flat once the machine is warm.
+  // Batches, chunks and retired runs that were ever allocated: flat once the machine is warm.
   uint64_t allocations() const;
 
   void OnWake(const CpuPin& pin) override;
