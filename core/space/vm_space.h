@@ -32,6 +32,7 @@
 #include "absl/status/statusor.h"
 #include "paddock/arch/address.h"
 #include "paddock/concurrency/check.h"
+#include "paddock/concurrency/cpu.h"
 #include "paddock/core/io/user_memory.h"
 #include "paddock/core/io/vm_reader.h"
 #include "paddock/core/io/vm_writer.h"
@@ -75,7 +76,10 @@ class [[nodiscard]] UserReaderWriter {
   VmWriter<Fallible> writer_;
 };
 
-class VmSpace final : public std::enable_shared_from_this<VmSpace>, private UserMemory {
+// On lines of its own: every operation reads it, and its neighbours on the heap, like the count of
+// its owners, are written by CPUs that switch spaces.
+class alignas(kCpuStride) VmSpace final : public std::enable_shared_from_this<VmSpace>,
+                                          private UserMemory {
  public:
   using Cursor = paddock::Cursor<UserPtConfig>;
   using CursorMut = paddock::CursorMut<UserPtConfig>;

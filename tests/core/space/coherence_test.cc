@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <random>
 
+#include "absl/functional/function_ref.h"
 #include "gtest/gtest.h"
 #include "paddock/tests/support/machine_fixture.h"
 #include "paddock/tests/support/parallel.h"
@@ -24,6 +25,35 @@ class RowCoherence : public Coherence, public testing::WithParamInterface<uint64
  protected:
   static VirtAddr Nth(uint64_t page) { return VirtAddr((1 + page) * kPageSize); }
   VirtRange Row() const { return VirtRange{Nth(0), Nth(GetParam())}; }
+  static PageProperty ReadOnly(PageProperty property) {
+    property.flags &= ~PageFlags::kWrite;
+    return property;
+  }
+  // `protect` takes the right to write away from the whole row.
+  void ExpectDowngradeSeen(absl::FunctionRef<void(VmSpace::CursorMut&)> protect) {
+    const auto space = NewSpace();
+    for (uint64_t i = 0; i < GetParam(); ++i) MapNew(*space, Page(1 + i));
+    Event stored, protected_now;
+    CpuThreads threads(machine().cpus());
+    threads.Run(1, [&](const CpuPin& cpu) {
+      space->Activate(cpu);
+      for (uint64_t i = 0; i < GetParam(); ++i) EXPECT_TRUE(IsOk(space->Store(cpu, Nth(i), 1)));
+      stored.Set();
+      EXPECT_TRUE(protected_now.Await([&] { machine().Poll(cpu); }));
+      for (uint64_t i = 0; i < GetParam(); ++i) {
+        EXPECT_TRUE(Refused(space->Store(cpu, Nth(i), 2), StatusCode::kPermissionDenied)) << i;
+        EXPECT_EQ(Must(space->Load(cpu, Nth(i))).value, 1u);
+      }
+      machine().DeactivateSpace(cpu);
+    });
+    ASSERT_TRUE(stored.Await());
+    {
+      VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Row()));
+      protect(cursor);
+      cursor.flusher().Sync();
+    }
+    protected_now.Set();
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Pages, RowCoherence, testing::Values(1, 4));
 
@@ -48,31 +78,17 @@ TEST_P(RowCoherence, AnUnmapIsSeenByAnotherCpuAfterSync) {
 }
 
 TEST_P(RowCoherence, ADowngradeIsSeenByAnotherCpuAfterSync) {
-  const auto space = NewSpace();
-  for (uint64_t i = 0; i < GetParam(); ++i) MapNew(*space, Page(1 + i));
-  Event stored, protected_now;
-  CpuThreads threads(machine().cpus());
-  threads.Run(1, [&](const CpuPin& cpu) {
-    space->Activate(cpu);
-    for (uint64_t i = 0; i < GetParam(); ++i) EXPECT_TRUE(IsOk(space->Store(cpu, Nth(i), 1)));
-    stored.Set();
-    EXPECT_TRUE(protected_now.Await([&] { machine().Poll(cpu); }));
-    for (uint64_t i = 0; i < GetParam(); ++i) {
-      EXPECT_TRUE(Refused(space->Store(cpu, Nth(i), 2), StatusCode::kPermissionDenied)) << i;
-      EXPECT_EQ(Must(space->Load(cpu, Nth(i))).value, 1u);
-    }
-    machine().DeactivateSpace(cpu);
+  ExpectDowngradeSeen([this](VmSpace::CursorMut& cursor) {
+    EXPECT_EQ(Must(cursor.Protect(Row().size(), &ReadOnly)), GetParam());
   });
-  ASSERT_TRUE(stored.Await());
-  {
-    VmSpace::CursorMut cursor = Must(space->OpenCursorMut(pin(), Row()));
-    EXPECT_TRUE(IsOk(cursor.Protect(Row().size(), [](PageProperty property) {
-      property.flags &= ~PageFlags::kWrite;
-      return property;
-    })));
-    cursor.flusher().Sync();
-  }
-  protected_now.Set();
+}
+
+TEST_P(RowCoherence, ADowngradeOneByOneIsSeenByAnotherCpuAfterSync) {
+  ExpectDowngradeSeen([](VmSpace::CursorMut& cursor) {
+    while (cursor.remaining() != 0) {
+      EXPECT_TRUE(Must(cursor.ProtectNext(cursor.remaining(), &ReadOnly)).has_value());
+    }
+  });
 }
 
 // Which a live entry may not be given: each is broken, flushed and made anew.

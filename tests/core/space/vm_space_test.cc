@@ -47,6 +47,22 @@ TEST_F(VmSpaceTest, AccessesSetAccessedAndDirty) {
   EXPECT_EQ(flags(), kReadWriteUser.flags | PageFlags::kAccessed | PageFlags::kDirty);
 }
 
+TEST_F(VmSpaceTest, AChangeThatIsRefusedForOnePageChangesNone) {
+  const auto space = NewSpace();
+  MapNew(*space, Page(1));
+  MapNew(*space, Page(2), kReadUser);
+  VmSpace::CursorMut cursor =
+      Must(space->OpenCursorMut(pin(), {VirtAddr(0x1000), VirtAddr(0x3000)}));
+  const auto change = [](PageProperty property) {
+    const bool writable = HasAny(property.flags, PageFlags::kWrite);
+    property.flags = writable ? kReadUser.flags : property.flags | PageFlags::kGlobal;
+    return property;
+  };
+  EXPECT_TRUE(Refused(cursor.Protect(2 * kPageSize, change), StatusCode::kInvalidArgument));
+  EXPECT_EQ(cursor.virt_addr(), VirtAddr(0x1000));
+  EXPECT_EQ(Must(cursor.Query()).item->property.flags, kReadWriteUser.flags);
+}
+
 TEST_F(VmSpaceTest, AnAccessIsRefusedWithTheReason) {
   const auto space = NewSpace();
   MapNew(*space, Page(1), kReadUser);
