@@ -66,9 +66,6 @@ class IpiBus final : public CpuObserver {
   // caller's own CPU is allowed: handled at its next Poll.
   Delivery Send(CpuId target, IpiRequest* request);
 
-  // A hint that a Send to `target`, which exists, follows shortly.
-  void PrepareSend(CpuId target) { sync::PrepareWrite(&mailboxes_.At(target).state); }
-
   // Whether `cpu` has requests that no Poll is done with. A hint.
   bool HasPending(CpuId cpu) const {
     // order: relaxed: PollSlow reads the word again.

@@ -114,18 +114,6 @@ inline void CpuRelax() {
 #endif
 }
 
-// A hint that this thread is about to write what it may not have in its cache: the line starts on
-// its way, exclusively, while the thread goes on. Any address; changes nothing.
-inline void PrepareWrite(const void* at) {
-#if defined(__x86_64__)
-  // Not __builtin_prefetch, which may make it a fetch for reading. Without the instruction's
-  // feature a processor takes it for no operation.
-  asm volatile("prefetchw (%0)" : : "r"(at));
-#else
-  __builtin_prefetch(at, /*rw=*/1);
-#endif
-}
-
 // Lets another runnable thread of the system have this core.
 void YieldThread();
 

@@ -243,8 +243,6 @@ class Plain {
   T value_{};
 };
 
-inline void PrepareWrite(const void*) {}
-
 // Both let the others go first, once.
 void CpuRelax();
 void YieldThread();

@@ -212,6 +212,7 @@ class Node {
 
   // The claim bit of an entry whose granule the caller holds, or that nobody else knows yet.
   Pte ClaimIn(uint64_t index) const {
+    if (index % Geo::kEntriesPerGranule != 0) return 0;
     // order: relaxed; only the holder changes it.
     return sync::AtomicRef<Pte>(entries_[index]).load(sync::relaxed) & F::kClaimBit;
   }

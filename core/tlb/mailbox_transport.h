@@ -24,10 +24,6 @@ class MailboxTransport final : public ShootdownTransport {
   MailboxTransport(const CpuRegistry& cpus, IpiBus& bus)
       : bus_(bus), kicks_(cpus), coalesced_(cpus), idle_(cpus) {}
 
-  // A hint that a Deliver to about these targets follows shortly.
-  void Prepare(const CpuSet& targets) {
-    targets.ForEach([this](CpuId target) { bus_.PrepareSend(target); });
-  }
   void Deliver(const CpuSet& targets, ShootdownBatch& batch, const CpuPin& from) override;
 
   // Requests that kicked their CPU, that found one pending, that met an idle CPU.

@@ -52,12 +52,6 @@ std::optional<ShootdownTicket> TlbSystem::Dispatch(const CpuPin& pin, TlbContext
 
 std::optional<ShootdownTicket> TlbSystem::Shootdown(const CpuPin& pin, TlbContext& context,
                                                     ShootdownBatch& batch, Answers answers) {
-  if (&transport_ == &mailboxes_) {
-    // Counting waits for all stores before it, the batch's among them: the mailboxes' lines come
-    // meanwhile.
-    // order: relaxed; only a guess at whom to tell.
-    mailboxes_.Prepare(context.active_.Load(sync::relaxed));
-  }
   batch.generation_ = context.generation_.fetch_add(1, sync::seq_cst) + 1;
   CpuSet targets = context.active_.Load(sync::seq_cst);
   if (transport_scope_ == TransportScope::kOtherCpus) targets.Remove(pin.cpu());
@@ -82,8 +76,9 @@ std::optional<ShootdownTicket> TlbSystem::Shootdown(const CpuPin& pin, TlbContex
   // batch and its frames stay with this CPU, and no more than one line of it comes and goes.
   // Batches of others end here meanwhile: what they retire must not pile up.
   const auto others_are_done = [&] {
+    if (batch.OnlyDispatcherIsMissing()) return true;
     rcu_.Poll(pin);
-    return batch.OnlyDispatcherIsMissing();
+    return false;
   };
   if (answers == Answers::kAwaited && bus_.SpinUntil(pin, others_are_done)) {
     // order: relaxed: nobody else has the batch.
