@@ -244,7 +244,7 @@ class [[nodiscard]] CursorMut : public Cursor<C> {
   // What a table maps, and the frames that go with it: tables, itself included, and what the items
   // own.
   struct Subtree {
-    Removed mapped;
+    Removed mapped = {};
     uint64_t frames = 0;
   };
   Subtree CountTable(Node<F> table, int level) const;
