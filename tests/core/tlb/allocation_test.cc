@@ -5,9 +5,11 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <optional>
 #include <thread>
 
 #include "gtest/gtest.h"
+#include "paddock/concurrency/rcu.h"
 #include "paddock/core/tlb/tlb_flusher.h"
 #include "paddock/tests/core/tlb/tlb_machine.h"
 
@@ -74,6 +76,8 @@ TEST(AllocationTest, NoneForADispatchToAnotherCpuThatIsWaitedFor) {
     ready = stop = false;
     cpu1.Start([&, reclaim](const CpuPin& pin) {
       m.tlb().Activate(pin, context);
+      std::optional<RcuReadGuard> section;
+      if (reclaim == Reclaim::kNothing) section.emplace(m.rcu(), pin);
       ready = true;
       while (!stop) {
         m.bus().Poll(pin);
@@ -93,8 +97,9 @@ TEST(AllocationTest, NoneForADispatchToAnotherCpuThatIsWaitedFor) {
     }
   };
 
-  // Warm: all batches are held back until the end, so there are more of them than the measured part
-  // can ever hold at once, whatever the threads do.
+  // Warm: a section that stays open holds all batches back until the end, whichever CPU retired
+  // them, so there are more of them than the measured part can ever hold at once, whatever the
+  // threads do.
   serve(Reclaim::kNothing);
   cpu0.Run([&](const CpuPin& pin) {
     m.tlb().Activate(pin, context);
