@@ -8,6 +8,13 @@
 #include "paddock/core/tlb/tlb_system.h"
 
 namespace paddock {
+namespace {
+
+void FlushRange(SoftTlb& tlb, TlbScope scope, uint64_t tag, VirtRange range) {
+  scope == TlbScope::kMachine ? tlb.FlushRangeOfAllTags(range) : tlb.FlushRange(tag, range);
+}
+
+}  // namespace
 
 ShootdownBatch& TlbSystem::TakeBatch(const CpuPin& pin, const TlbContext& context) {
   ShootdownBatch& batch = *pool_.Take(pin);
@@ -25,11 +32,9 @@ bool TlbSystem::FlushAlone(const CpuPin& pin, const TlbContext& context, VirtRan
   // order: relaxed: only this CPU joins and leaves for itself, or the constructor for all.
   if (!context.holders_.Contains(pin.cpu(), sync::relaxed)) return true;
   PerCpu& cpu = per_cpu_.Get(pin);
-  if (context.scope() == TlbScope::kMachine) {
-    cpu.tlb->FlushRangeOfAllTags(range);
-  } else if (cpu.tags->Find(context.tag()) != nullptr) {
-    cpu.tlb->FlushRange(context.tag(), range);
-  }
+  const bool holds =
+      context.scope() == TlbScope::kMachine || cpu.tags->Find(context.tag()) != nullptr;
+  if (holds) FlushRange(*cpu.tlb, context.scope(), context.tag(), range);
   return true;
 }
 
@@ -121,7 +126,7 @@ void TlbSystem::Flush(const CpuPin& pin, const ShootdownBatch& batch) {
     return;
   }
   for (const VirtRange range : batch.ranges()) {
-    whole_machine ? cpu.tlb->FlushRangeOfAllTags(range) : cpu.tlb->FlushRange(batch.tag(), range);
+    FlushRange(*cpu.tlb, batch.scope(), batch.tag(), range);
   }
 }
 

@@ -7,9 +7,9 @@ const std::vector<model::Scenario>& AllScenarios() {
   static const auto* const all = [] {
     auto* const scenarios = new std::vector<model::Scenario>;
     for (auto* const family :
-         {&LockScenarios, &RcuScenarios, &ShootdownScenarios, &FrameScenarios, &CursorScenarios,
-          &ClaimScenarios, &MovedScenarios, &CrowdScenarios, &TableScenarios, &SplitScenarios,
-          &KernelScenarios, &LedgerScenarios}) {
+         {&LockScenarios, &RcuScenarios, &IpiScenarios, &ShootdownScenarios, &FrameScenarios,
+          &CursorScenarios, &ClaimScenarios, &MovedScenarios, &CrowdScenarios, &TableScenarios,
+          &SplitScenarios, &KernelScenarios, &LedgerScenarios}) {
       for (model::Scenario& scenario : family()) scenarios->push_back(std::move(scenario));
     }
     return scenarios;

@@ -16,6 +16,7 @@ namespace paddock::explore {
 
 std::vector<model::Scenario> LockScenarios();
 std::vector<model::Scenario> RcuScenarios();
+std::vector<model::Scenario> IpiScenarios();
 std::vector<model::Scenario> ShootdownScenarios();
 std::vector<model::Scenario> FrameScenarios();
 std::vector<model::Scenario> CursorScenarios();

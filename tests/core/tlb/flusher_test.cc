@@ -24,6 +24,11 @@ class FlusherTest : public testing::Test {
   void Fill(const CpuPin& pin, VirtAddr page) {
     m_.tlb().soft_tlb(pin).Insert(context_.tag(), m_.Entry(page, PhysAddr(0)));
   }
+  // The CPU runs the space and holds its first pages.
+  void RunWith(const CpuPin& pin, uint64_t pages) {
+    m_.tlb().Activate(pin, context_);
+    for (uint64_t page = 0; page < pages; ++page) Fill(pin, Page(page));
+  }
 };
 
 TEST_F(FlusherTest, DispatchOfNothingDoesNothing) {
@@ -61,8 +66,7 @@ TEST_F(FlusherTest, FlushesOwnEntriesAtDispatchNotBefore) {
 
 TEST_F(FlusherTest, FlushesARangeAndEverything) {
   cpu_.Run([&](const CpuPin& pin) {
-    m_.tlb().Activate(pin, context_);
-    for (uint64_t page = 0; page < 8; ++page) Fill(pin, Page(page));
+    RunWith(pin, 8);
     TlbFlusher flusher(m_.tlb(), context_, pin);
     flusher.Issue(Pages(2, 3));
     flusher.Dispatch();
@@ -79,8 +83,7 @@ TEST_F(FlusherTest, FlushesARangeAndEverything) {
 
 TEST_F(FlusherTest, AloneARangeTakesNoBatchAndCounts) {
   cpu_.Run([&](const CpuPin& pin) {
-    m_.tlb().Activate(pin, context_);
-    for (uint64_t page = 0; page < 4; ++page) Fill(pin, Page(page));
+    RunWith(pin, 4);
     TlbFlusher flusher(m_.tlb(), context_, pin);
     flusher.Issue(Pages(1, 1));
     flusher.Issue(Pages(2, 1));
@@ -98,8 +101,7 @@ TEST_F(FlusherTest, AloneARangeTakesNoBatchAndCounts) {
 TEST_F(FlusherTest, ASecondRangeKeepsTheFirst) {
   const FrameRun frames = m_.NewFrames(3);
   cpu_.Run([&](const CpuPin& pin) {
-    m_.tlb().Activate(pin, context_);
-    for (uint64_t page = 0; page < 8; ++page) Fill(pin, Page(page));
+    RunWith(pin, 8);
     TlbFlusher flusher(m_.tlb(), context_, pin);
     flusher.Issue(Pages(1, 1));
     flusher.Retire(FrameRun{frames.start, 1});
